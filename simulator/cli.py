@@ -1,0 +1,273 @@
+"""The command line: parse, call, print. The only place that prints, and the only one that exits."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from simulator import __version__
+from simulator.errors import InputError, SimulatorError
+
+F = TypeVar("F", bound=Callable[..., None])
+
+app = typer.Typer(
+    help="vmmsim: what a workload costs under native, software-VMM and hardware-VMM execution, event by event.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+importers = typer.Typer(help="Turn a recording into an event stream.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(importers, name="import")
+
+Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def _exit_codes(command: F) -> F:
+    """Turn errors into a message and an exit code: 2 the input is wrong, 1 the run failed."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except SimulatorError as error:
+            print(
+                f"{error}" if "\n" in str(error) or isinstance(error, InputError) else f"error: {error}",
+                file=sys.stderr,
+            )
+            raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"vmmsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """vmmsim: what a workload costs under native, software-VMM and hardware-VMM execution, event by event."""
+
+
+@app.command()
+@_exit_codes
+def run(
+    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
+    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    as_json: AsJson = False,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")] = True,
+) -> None:
+    """Run an experiment and write result.json, CSV files, plots and report.html."""
+    from simulator.report.writer import check_target, totals_as_json, write_result
+    from simulator.run import readable, run_experiment
+    from simulator.spec.build import load_experiment
+    from simulator.spec.library import find
+    from simulator.spec.node import plain
+
+    path = find(experiment, "experiment", Path())
+    target = out or Path("results") / path.stem
+    check_target(target)
+    loaded = load_experiment(path, settings)
+    with _progress() as progress:
+        result = run_experiment(loaded, progress=progress)
+    write_result(result, target, json.dumps(readable(plain(loaded.tree)), indent=2), plots)
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"out": str(target), "totals": totals_as_json(result), "warnings": result.warnings}, indent=1))
+    else:
+        _print_result(result, target)
+
+
+def _print_result(result: Any, target: Path) -> None:
+    from simulator.report import tables
+    from simulator.result import ComparisonRow, TotalsRow, frame
+
+    console = _console()
+    console.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
+    if result.comparison:
+        console.print(tables.comparison_table(frame(result.comparison, ComparisonRow)))
+    for note in result.notes:
+        console.print(f"note: {note}", style="dim", markup=False, highlight=False)
+    written = "report.html, plots/, " if (target / "report.html").is_file() else ""
+    console.print(f"{target}/: {written}totals.csv, breakdown.csv, result.json", markup=False, highlight=False)
+
+
+@app.command()
+@_exit_codes
+def validate(
+    files: Annotated[list[str], typer.Argument(help="Experiments, workloads or cost models: files, or library names.")],
+) -> None:
+    """Check documents and print every fault, as file:line:column: path: message."""
+    from simulator.spec.build import check_document
+
+    faults = []
+    for file in files:
+        try:
+            kind, warnings = check_document(_any_document(file))
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(f"{file}: a valid {kind}")
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+@app.command()
+@_exit_codes
+def show(
+    what: Annotated[
+        str, typer.Argument(help="A cost model, a workload, an event stream, or the directory of a result.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a cost model charges, what a workload holds, or what came out of a run."""
+    from simulator.report import show as views
+
+    path = Path(what)
+    view = views.result(path) if (path / "result.json").is_file() else views.document(_any_document(what))
+    if as_json:
+        print(json.dumps(view.data, indent=1))
+        return
+    console = _console()
+    for part in view.parts:
+        console.print(part, markup=False, highlight=False)
+
+
+@app.command(name="list")
+@_exit_codes
+def list_library(as_json: AsJson = False) -> None:
+    """List the experiments, workloads and cost models that ship with vmmsim."""
+    from simulator.report.show import library
+
+    view = library()
+    if as_json:
+        print(json.dumps(view.data, indent=1))
+        return
+    for part in view.parts:
+        _console().print(part, markup=False, highlight=False)
+
+
+@app.command()
+@_exit_codes
+def schema(
+    document: Annotated[str, typer.Argument(help="experiment, workload or cost-model")],
+) -> None:
+    """Print the JSON Schema of a kind of document, for editors."""
+    from simulator.errors import did_you_mean
+    from simulator.spec.schemas import SCHEMAS
+
+    if document not in SCHEMAS:
+        known = ", ".join(SCHEMAS)
+        raise InputError(f"no kind of document '{document}'{did_you_mean(document, SCHEMAS)}; expected one of {known}")
+    print(json.dumps(SCHEMAS[document].model_json_schema(), indent=1))
+
+
+@importers.command()
+@_exit_codes
+def perf(
+    file: Annotated[
+        Path, typer.Argument(help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`; .gz too.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="What was recorded.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import the text of `perf script`."""
+    from simulator.report.show import import_report
+    from simulator.stream import write_parquet
+    from simulator.workload.importers.perf import import_perf
+
+    with _progress() as progress:
+        stream, report = import_perf(
+            file,
+            title,
+            progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
+        )
+    target = out or Path(file.name.split(".")[0] + ".parquet")
+    write_parquet(stream, target)
+    view = import_report(report, stream.header, target)
+    if as_json:
+        print(json.dumps(view.data, indent=1))
+        return
+    for part in view.parts:
+        _console().print(part, markup=False, highlight=False)
+
+
+def _any_document(reference: str) -> Path:
+    """Find a document of any kind by path, or by name in the library."""
+    from simulator.spec.library import FOLDERS, find
+
+    complaints = []
+    for kind in FOLDERS:
+        try:
+            return find(reference, kind, Path())
+        except InputError as error:
+            complaints.append(str(error))
+    raise InputError(max(complaints, key=len))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(soft_wrap=not sys.stdout.isatty())
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Give a progress callback that draws a bar once a second has passed; None where nobody is watching."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from time import monotonic
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task("", total=None)
+    begin = monotonic()
+    try:
+
+        def advance(text: str, done: int, total: int) -> None:
+            if monotonic() - begin > 1 and not bar.live.is_started:
+                bar.start()
+            bar.update(task, description=text, completed=done, total=total)
+
+        yield advance
+    finally:
+        bar.stop()
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Engines: ``reference`` is the definition of correct."""

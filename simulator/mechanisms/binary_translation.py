@@ -1,0 +1,42 @@
+"""Binary translation: user code runs directly, kernel code is translated, and its operations take one of four forms."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from simulator.mechanisms.base import Parameters, Recipes, StatelessMechanism, add_recipes
+
+_Form = Annotated[Recipes, Field(default_factory=dict)]
+
+
+class BinaryTranslationParameters(Parameters):
+    """Which form each guest operation takes, and the actions that it takes there.
+
+    ``transitions``: crosses between directly executed user code and translated kernel code. ``in_tc``: is served by a
+    sequence inside the translation cache. ``callout``: leaves the translation cache for the VMM's own code; a
+    ``callout`` is added to the listed actions. ``trap``: faults into the VMM; a ``trap`` is added.
+    """
+
+    transitions: _Form
+    in_tc: _Form
+    callout: _Form
+    trap: _Form
+
+
+class BinaryTranslation(StatelessMechanism):
+    """A software VMM's translated kernel code.
+
+    Reads: the kinds listed under its forms; a kind under several forms takes them all. State: none; code is taken as
+    translated and adapted already, as in the long loops of the nanobenchmarks. Emits: the listed actions, ``callout``
+    and ``trap``.
+    """
+
+    name = "binary_translation"
+    schema = BinaryTranslationParameters
+
+    def __init__(self, parameters: BinaryTranslationParameters) -> None:
+        callouts = {event: {"callout": 1, **recipe} for event, recipe in parameters.callout.items()}
+        traps = {event: {"trap": 1, **recipe} for event, recipe in parameters.trap.items()}
+        super().__init__(add_recipes(parameters.transitions, parameters.in_tc, callouts, traps))

@@ -1,0 +1,109 @@
+"""The report as one page that works offline: no script, no outside resource, everything from data escaped."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from simulator.report.tables import (
+    BREAKDOWN_COLUMNS,
+    Section,
+    breakdown_sections,
+    comparison_grid,
+    human_seconds,
+    totals_grid,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEMPLATE = "report.html.j2"
+_SCREEN_PER_PRINT = 1.35  # plots are set for print, with 7 point text; a screen is read from further away
+_ALTERNATIVES = {
+    "time-by-event": "Stacked bars of busy time by event kind, a panel for each workload and a bar for each model",
+    "overhead-by-event": "Stacked bars of busy time over the baseline by event kind, what is saved to the left of zero",
+    "slowdown": "Bars of the total time relative to the baseline, for each workload and model",
+    "cost-per-event": "Bars of the cycles per event on a logarithmic axis, for each workload and model",
+}
+
+
+class Plot(NamedTuple):
+    """An SVG as the page takes it in: a data URI, so that the ids inside several of them cannot meet."""
+
+    uri: str
+    alternative: str
+    width: int
+
+
+class WorkloadBreakdown(NamedTuple):
+    """The breakdowns of one workload's runs."""
+
+    workload: str
+    sections: list[Section]
+
+
+def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
+    title: str,
+    description: str,
+    totals: pd.DataFrame,
+    breakdown: pd.DataFrame,
+    comparison: pd.DataFrame,
+    resolved_yaml_text: str,
+    notes: Sequence[str],
+    plots: Iterable[Path],
+    provenance: Mapping[str, object],
+    baseline: str | None = None,
+) -> str:
+    """Return the page. ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["human_seconds"] = human_seconds
+    return environment.get_template(TEMPLATE).render(
+        title=title,
+        description=description,
+        totals=totals_grid(totals),
+        baseline=baseline,
+        comparison=comparison_grid(comparison),
+        breakdowns=list(_breakdowns(breakdown)),
+        breakdown_columns=BREAKDOWN_COLUMNS,
+        resolved_yaml_text=resolved_yaml_text,
+        notes=notes,
+        plots=[_plot(path) for path in plots],
+        provenance={name: str(value) for name, value in provenance.items()},
+    )
+
+
+def _breakdowns(breakdown: pd.DataFrame) -> Iterator[WorkloadBreakdown]:
+    for workload in dict.fromkeys(str(name) for name in breakdown["workload"]):
+        yield WorkloadBreakdown(workload, list(breakdown_sections(breakdown, workload)))
+
+
+def _plot(path: Path) -> Plot:
+    """Read an SVG file; its width on the screen follows the width it says it has in print."""
+    text = path.read_text(encoding="utf-8")
+    points = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', text)
+    width = round(float(points.group(1)) * 96 / 72 * _SCREEN_PER_PRINT) if points else 900
+    data = base64.b64encode(text.encode()).decode("ascii")
+    return Plot(f"data:image/svg+xml;base64,{data}", _alternative(path.stem), width)
+
+
+def _alternative(stem: str) -> str:
+    """Return what a plot shows, in words, from the name of its file.
+
+    >>> _alternative("slowdown-2")
+    'Bars of the total time relative to the baseline, for each workload and model (page 2)'
+    """
+    name, _, page = stem.rpartition("-")
+    if page.isdecimal() and name in _ALTERNATIVES:
+        return f"{_ALTERNATIVES[name]} (page {page})"
+    return _ALTERNATIVES.get(stem, stem)

@@ -1,0 +1,174 @@
+"""From the frames of a result to the numbers that are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from simulator.errors import InputError
+from simulator.report.plots.style import COMPUTE_STYLES, MODEL_STYLES, OTHER, Style
+from simulator.report.plots.text import wrap
+from simulator.report.tables import exact, is_missing, point_of, records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_KINDS = 8
+"""Event kinds beside computation that a plot tells apart; a reader cannot tell more."""
+LEAST_SHARE = 0.01
+"""An event kind that is less than this of every bar could not be seen."""
+
+
+class NothingToDrawError(InputError):
+    """The result holds nothing that this plot could show; the message says what is missing."""
+
+
+class Case(NamedTuple):
+    """What a group of bars belongs to: a workload at a sweep point."""
+
+    workload: str
+    point: str
+
+    def label(self, room: float) -> str:
+        """Return the name, broken into lines that fit into so many inches."""
+        return "\n".join(wrap(text, room) for text in self if text)
+
+
+Stacks: TypeAlias = dict[Case, dict[str, dict[str, Fraction]]]
+"""Seconds by case, model and event kind."""
+Bars: TypeAlias = dict[Case, dict[str, float]]
+"""A number by case and model."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every plot is drawn from."""
+
+    totals: pd.DataFrame
+    breakdown: pd.DataFrame
+    comparison: pd.DataFrame
+    baseline: str | None
+    title: str
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The models in their order, the baseline first."""
+        names = dict.fromkeys(str(name) for name in self.totals["model"])
+        return sorted(names, key=lambda name: name != self.baseline)
+
+    @cached_property
+    def mixed(self) -> frozenset[str]:
+        """The workloads that compute, or have events of several kinds: their time is no single event's cost."""
+        kinds: dict[str, set[str]] = {}
+        for row in records(self.breakdown):
+            kinds.setdefault(str(row.workload), set()).add(str(row.event))
+        return frozenset(name for name, events in kinds.items() if len(events) > 1 or events & COMPUTE_STYLES.keys())
+
+    def present(self, runs: Mapping[Case, Mapping[str, object]]) -> list[str]:
+        """Return the models that have a run in any case, in their order."""
+        return [model for model in self.models if any(model in models for models in runs.values())]
+
+    def styles(self, models: Sequence[str]) -> dict[str, Style]:
+        """Return the styles of models: the same in every plot of one report."""
+        return {model: MODEL_STYLES[self.models.index(model) % len(MODEL_STYLES)] for model in models}
+
+
+def busy_seconds(breakdown: pd.DataFrame) -> Stacks:
+    """Return the busy time of each run by event kind."""
+    stacks: Stacks = {}
+    for row in records(breakdown):
+        models = stacks.setdefault(Case(str(row.workload), point_of(row)), {})
+        events = models.setdefault(str(row.model), {})
+        events[str(row.event)] = events.get(str(row.event), Fraction(0)) + exact(row.seconds)
+    if not stacks:
+        raise NothingToDrawError("the breakdown is empty")
+    return stacks
+
+
+def over_baseline(busy: Stacks, baseline: str | None) -> Stacks:
+    """Return seconds beyond those of the baseline, for each case that has one; what is equal is left out."""
+    if baseline is None:
+        raise NothingToDrawError("no baseline is named")
+    overhead = {
+        case: {model: _difference(events, models[baseline]) for model, events in models.items() if model != baseline}
+        for case, models in busy.items()
+        if baseline in models and len(models) > 1
+    }
+    if not overhead:
+        raise NothingToDrawError(f"no workload has both the baseline '{baseline}' and another model")
+    return overhead
+
+
+def _difference(events: dict[str, Fraction], base: dict[str, Fraction]) -> dict[str, Fraction]:
+    zero = Fraction(0)
+    names = dict.fromkeys([*events, *base])
+    return {name: more for name in names if (more := events.get(name, zero) - base.get(name, zero))}
+
+
+def shown_kinds(stacks: Stacks) -> list[str]:
+    """Return the event kinds to draw: computation first, then those that weigh most in any one bar.
+
+    At most ``MAX_KINDS`` that can be seen stand for themselves; the rest is `other`, unless the rest is only one.
+    """
+    weight: dict[str, Fraction] = {}
+    for models in stacks.values():
+        for events in models.values():
+            whole = sum(map(abs, events.values()))
+            for name, seconds in events.items():
+                if seconds:
+                    weight[name] = max(weight.get(name, Fraction(0)), abs(seconds) / whole)
+    compute = [name for name in COMPUTE_STYLES if weight.pop(name, None)]
+    ranked = sorted(weight, key=lambda name: -weight[name])
+    seen = sum(share >= LEAST_SHARE for share in weight.values())
+    kept = min(seen, MAX_KINDS)
+    if len(ranked) > kept + 1:
+        ranked[kept:] = [OTHER]
+    return compute + ranked
+
+
+def folded(events: Mapping[str, Fraction], kinds: Sequence[str]) -> dict[str, float]:
+    """Return seconds by shown kind, everything not shown under `other`."""
+    sums = dict.fromkeys(kinds, Fraction(0))
+    for name, seconds in events.items():
+        if seconds:
+            sums[name if name in sums else OTHER] += seconds
+    return {name: float(seconds) for name, seconds in sums.items()}
+
+
+def relative_totals(totals: pd.DataFrame, baseline: str | None) -> Bars:
+    """Return total times over the baseline's."""
+    ratios: Bars = {}
+    for row in records(totals):
+        if str(row.model) != baseline and not is_missing(row.relative_to_baseline):
+            case = Case(str(row.workload), point_of(row))
+            ratios.setdefault(case, {})[str(row.model)] = float(row.relative_to_baseline)
+    if not ratios:
+        raise NothingToDrawError("no total is relative to a baseline")
+    return ratios
+
+
+def cycles_per_event(totals: pd.DataFrame, mixed: Iterable[str]) -> Bars:
+    """Return busy cycles over events, the quantity that references are compared with, where it is one event's cost.
+
+    ``mixed`` are the workloads where it is not; runs without events have none.
+    """
+    bars: Bars = {}
+    for row in records(totals):
+        if row.events and str(row.workload) not in mixed:
+            case = Case(str(row.workload), point_of(row))
+            bars.setdefault(case, {})[str(row.model)] = float(exact(row.busy_cycles) / int(row.events))
+    if not any(value for models in bars.values() for value in models.values()):
+        raise NothingToDrawError("no workload has a cost and events of one kind only")
+    return bars
+
+
+def published_cycles(comparison: pd.DataFrame, cases: Iterable[Case]) -> Bars:
+    """Return the published cycles per event for those cases that have them."""
+    published: dict[str, dict[str, float]] = {}
+    for row in records(comparison):
+        if row.quantity == "cycles_per_event" and not is_missing(row.published):
+            published.setdefault(str(row.workload), {})[str(row.model)] = float(exact(row.published))
+    return {case: published[case.workload] for case in cases if case.workload in published}

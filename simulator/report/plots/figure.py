@@ -1,0 +1,169 @@
+"""Parts that the plots have in common: a page with title and legend, axes of a known size, values beside bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+
+from simulator.report.plots.data import Case
+from simulator.report.plots.style import DPI, INK, WHITE, Style
+from simulator.report.plots.text import inches, typographic, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+_LEGEND: Mapping[str, Any] = {
+    "frameon": False,
+    "borderpad": 0,
+    "borderaxespad": 0,
+    "labelspacing": 0.4,
+    "columnspacing": 1.2,
+    "handlelength": 1.8,
+    "handleheight": 0.9,
+    "handletextpad": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot that is ready to be drawn: which cases share a page, how a page is drawn, and what was left out."""
+
+    pages: Sequence[Sequence[Case]]
+    draw: Callable[[Sequence[Case]], Figure]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What the pages of a plot have in common: their width, their title, and their legend, which stand on top."""
+
+    width: float
+    title: str
+    handles: Sequence[Artist]
+
+    @property
+    def _titles(self) -> list[str]:
+        return wrap(self.title, 0.75 * self.width).split("\n")
+
+    @property
+    def _columns(self) -> int:
+        longest = max(inches(str(handle.get_label())) for handle in self.handles)
+        return max(1, min(len(self.handles), int(self.width / (longest + 0.36))))
+
+    def figure(self, height: float) -> Figure:
+        """Return a figure with so many inches of room below its title and legend."""
+        top = 0.06 + 0.14 * len(self._titles)
+        whole = height + top + 0.14 * math.ceil(len(self.handles) / self._columns)
+        figure = Figure(figsize=(self.width, whole), dpi=DPI)
+        FigureCanvasAgg(figure)
+        figure.text(0.01, 1 - 0.04 / whole, "\n".join(self._titles), va="top", fontsize=8, fontweight="bold")
+        figure.legend(
+            handles=self.handles,
+            ncols=self._columns,
+            loc="upper left",
+            bbox_to_anchor=(0.01, 1 - top / whole),
+            **_LEGEND,
+        )
+        return figure
+
+
+def handles(styles: Mapping[str, Style]) -> list[Artist]:
+    """Return the entries of a legend."""
+    return [Patch(label=name, **style.bar) for name, style in styles.items()]
+
+
+def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Return axes at a place in inches: it is known beforehand, so no layout has to be searched for."""
+    across, up = figure.get_size_inches()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def pages(cases: Sequence[Case], sizes: Sequence[float], limit: float) -> list[Sequence[Case]]:
+    """Return the cases by page: their sizes sum to at most ``limit`` a page; a case alone may exceed it."""
+    starts, total = [0], 0.0
+    for index, size in enumerate(sizes):
+        if index > starts[-1] and total + size > limit:
+            starts.append(index)
+            total = 0.0
+        total += size
+    return [cases[start:end] for start, end in zip(starts, [*starts[1:], len(cases)], strict=True)]
+
+
+def span(low: float, high: float, room: float, before: float = 0.0, after: float = 0.0) -> tuple[float, float]:
+    """Return the limits of an axis of ``room`` inches that shows a range and has inches to spare on either side.
+
+    >>> span(0, 10, 3, after=1)
+    (0.0, 15.0)
+    """
+    unit = ((high - low) or 1.0) / max(room - before - after, room / 5)
+    return low - before * unit, high + after * unit
+
+
+def log_span(low: float, high: float, room: float, before: float = 0.0, after: float = 0.0) -> tuple[float, float]:
+    """Return the same for a logarithmic axis."""
+    ends = span(math.log10(low), math.log10(high), room, before, after)
+    return 10 ** ends[0], 10 ** ends[1]
+
+
+def text_beside(axes: Axes, x: float, y: float, text: str, before: bool) -> None:
+    """Write a value beside the end of a horizontal bar."""
+    axes.annotate(
+        text,
+        (x, y),
+        (-2 if before else 2, 0),
+        textcoords="offset points",
+        va="center_baseline",
+        bbox={"facecolor": WHITE, "linewidth": 0, "pad": 0.3},
+        ha="right" if before else "left",
+    )
+
+
+def dress_across(axes: Axes, origin: float) -> None:
+    """Give axes with horizontal bars their line of origin, a grid, and few round ticks."""
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.grid(axis="x")
+    axes.axvline(origin, color=INK, linewidth=0.6)
+
+
+def _tick(value: float, _position: int | None = None) -> str:
+    return typographic(f"{value:,.10g}")
+
+
+def log_ticks(axis: Axis, most: int) -> None:
+    """Give a logarithmic axis whose limits are set ticks at decades, and between them where there are few decades."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(FixedLocator(list(_log_places(low, high, most))))
+    axis.set_major_formatter(FuncFormatter(_log_tick))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _log_places(low: float, high: float, most: int) -> Iterator[float]:
+    """Yield places of ticks: 1 is one of them if it is in the range.
+
+    >>> list(_log_places(0.05, 9e3, 3)), list(_log_places(0.9, 12, 5))
+    ([1, 100], [1, 2, 5, 10])
+    """
+    first, last = math.ceil(math.log10(low)) - 1, math.floor(math.log10(high))
+    step = math.ceil((last - first) / most)
+    for decade in range(first, last + 1):
+        for digit in (1, 2, 5) if high < 200 * low else (1,) if decade % step == 0 else ():
+            place = digit * 10**decade
+            if low <= place <= high:
+                yield place
+
+
+def _log_tick(value: float, _position: int | None = None) -> str:
+    thousands = max(0, math.floor(math.log10(value) + 1e-9) // 3)
+    return f"{value / 10 ** (3 * thousands):g}{('', 'k', 'M', 'G', 'T', 'P')[thousands]}"

@@ -1,0 +1,121 @@
+"""Total time relative to the baseline's as horizontal bars: a group a workload, a bar a model, the value beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from matplotlib.ticker import NullLocator
+
+from simulator.report.plots.data import Bars, Case, Inputs, relative_totals
+from simulator.report.plots.figure import (
+    Picture,
+    Sheet,
+    axes_at,
+    dress_across,
+    handles,
+    log_span,
+    log_ticks,
+    pages,
+    span,
+    text_beside,
+)
+from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, PAGE_HEIGHT, SINGLE_COLUMN, Style
+from simulator.report.plots.text import inches, lines, widest
+from simulator.report.tables import human_ratio
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_NAME = 1.2  # inches for the name of a group
+_BETWEEN = 0.6  # bars that would fit between two groups of bars
+_WIDE = 20  # a linear axis shows no more than this ratio between its largest and its smallest value
+
+
+def slowdown(inputs: Inputs) -> Picture:
+    """Total time relative to the baseline's."""
+    ratios = relative_totals(inputs.totals, inputs.baseline)
+    styles = inputs.styles(inputs.present(ratios))
+    sheet = Sheet(SINGLE_COLUMN, f"{inputs.title} – total time", handles(styles))
+    bars = _Slowdown(sheet, ratios, styles, inputs.baseline or "the baseline")
+    sizes = [bars.size(case) for case in ratios]
+    return Picture(pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH), bars.draw)
+
+
+@dataclass(frozen=True)
+class _Slowdown:
+    """What the pages show; all have the same axis, so that they can be compared."""
+
+    sheet: Sheet
+    ratios: Bars
+    styles: dict[str, Style]
+    baseline: str
+
+    @cached_property
+    def values(self) -> list[float]:
+        """All values that have a place on the axis, and 1."""
+        return [1.0, *(value for bars in self.ratios.values() for value in bars.values() if value > 0)]
+
+    @cached_property
+    def log(self) -> bool:
+        """Whether the axis is logarithmic; bars then grow from 1 to both sides."""
+        return max(self.values) / min(self.values) > _WIDE
+
+    @cached_property
+    def left(self) -> float:
+        """The inches for the names of the groups."""
+        return widest(case.label(_NAME) for case in self.ratios) + 0.1
+
+    @cached_property
+    def across(self) -> float:
+        """The width of the axes in inches."""
+        return self.sheet.width - self.left - GAP
+
+    def size(self, case: Case) -> float:
+        """Return how many bars a group is high, with the gap to the next."""
+        return max(len(self.ratios[case]), lines([case.label(_NAME)])) + _BETWEEN
+
+    def draw(self, cases: Sequence[Case]) -> Figure:
+        """Draw a page."""
+        ends = list(accumulate(self.size(case) for case in cases))
+        figure = self.sheet.figure(BAR_PITCH * ends[-1] + FOOT)
+        axes = axes_at(figure, self.left, FOOT, self.across, BAR_PITCH * ends[-1])
+        middles = [end - self.size(case) / 2 for end, case in zip(ends, cases, strict=True)]
+        for middle, case in zip(middles, cases, strict=True):
+            self._group(axes, middle, self.ratios[case])
+        axes.set_ylim(ends[-1], 0)
+        axes.set_yticks(middles, [case.label(_NAME) for case in cases])
+        dress_across(axes, 1)
+        self._span(axes)
+        axes.set_xlabel(f"total time over {self.baseline} (×{', log scale' if self.log else ''})")
+        return figure
+
+    def _group(self, axes: Axes, middle: float, bars: dict[str, float]) -> None:
+        start = 1.0 if self.log else 0.0
+        for index, model in enumerate(filter(bars.__contains__, self.styles)):
+            y = middle + index - (len(bars) - 1) / 2
+            end = max(bars[model], min(self.values)) if self.log else bars[model]
+            axes.barh(y, end - start, 0.8, left=start, **self.styles[model].bar)
+            text_beside(axes, end, y, human_ratio(str(bars[model])), before=self._before(bars[model]))
+
+    def _before(self, value: float) -> bool:
+        return self.log and value < 1
+
+    def _span(self, axes: Axes) -> None:
+        """Set the limits, with room for the values beside the bars."""
+        texts: dict[bool, list[float]] = {True: [0.0], False: [0.0]}
+        for value in (value for bars in self.ratios.values() for value in bars.values()):
+            texts[self._before(value)].append(inches(human_ratio(str(value))) + 0.08)
+        before, after = max(texts[True]), max(texts[False])
+        low, high = min(self.values), max(self.values)
+        if not self.log:
+            axes.set_xlim(span(0, high, self.across, after=after))
+            return
+        axes.set_xscale("log")
+        axes.set_xlim(log_span(low, high, self.across, before, after))
+        log_ticks(axes.xaxis, 5)
+        axes.xaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,211 @@
+"""Busy time by event kind as stacked bars: a panel a workload with its own scale, a bar a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.lines import Line2D
+
+from simulator.report.plots.data import (
+    Case,
+    Inputs,
+    Stacks,
+    busy_seconds,
+    folded,
+    over_baseline,
+    shown_kinds,
+)
+from simulator.report.plots.figure import (
+    Picture,
+    Sheet,
+    axes_at,
+    dress_across,
+    handles,
+    pages,
+    span,
+    text_beside,
+)
+from simulator.report.plots.style import (
+    BAR_PITCH,
+    DOUBLE_COLUMN,
+    FOOT,
+    GAP,
+    INK,
+    LINE,
+    PAGE_HEIGHT,
+    SINGLE_COLUMN,
+    WHITE,
+    event_style,
+)
+from simulator.report.plots.text import inches, lines, listed, typographic, widest, wrap
+from simulator.report.tables import human_seconds, time_unit
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_NET: Mapping[str, Any] = {"linestyle": "", "marker": "D", "markersize": 3, "color": INK, "markeredgecolor": WHITE}
+
+
+def time_by_event(inputs: Inputs) -> Picture:
+    """Busy time by event kind."""
+    return _picture(inputs, busy_seconds(inputs.breakdown), "busy time")
+
+
+def overhead_by_event(inputs: Inputs) -> Picture:
+    """Busy time beyond the baseline's by event kind; what is cheaper than the baseline goes to the left of zero."""
+    overhead = over_baseline(busy_seconds(inputs.breakdown), inputs.baseline)
+    return _picture(inputs, overhead, f"busy time over {inputs.baseline}", signed=True)
+
+
+def _picture(inputs: Inputs, stacks: Stacks, quantity: str, signed: bool = False) -> Picture:
+    """Show the workloads that have something to break down; if none has, all."""
+    shown = {case: models for case, models in stacks.items() if case.workload in inputs.mixed} or stacks
+    left_out = dict.fromkeys(case.workload for case in stacks if case not in shown)
+    models = inputs.present(shown)
+    panels = _Panels(list(shown), [wrap(model, 1.3) for model in models])
+    kinds = shown_kinds(shown)
+    legend = handles({kind: event_style(kind) for kind in kinds}) + _net_handle(shown)
+    sheet = Sheet(panels.width, f"{inputs.title} – {quantity} by event", legend)
+    bars = _StackedBars(sheet, panels, shown, models, kinds, quantity, signed)
+    note = f"{listed(left_out)} (events of one kind only, so nothing to break down)" if left_out else ""
+    return Picture(panels.pages(), bars.draw, note)
+
+
+def _net_handle(stacks: Stacks) -> list[Artist]:
+    """Return the legend's entry for the mark of the sum, where a bar goes to both sides."""
+    bars = (events.values() for models in stacks.values() for events in models.values())
+    both = any(min(parts, default=0) < 0 < max(parts, default=0) for parts in bars)
+    return [Line2D([], [], label="net", **_NET)] if both else []
+
+
+@dataclass(frozen=True)
+class _Panels:
+    """The sizes, in inches, of panels side by side."""
+
+    cases: Sequence[Case]
+    names: Sequence[str]
+
+    @property
+    def columns(self) -> int:
+        """Panels side by side."""
+        return 1 if len(self.cases) == 1 else 2 if len(self.cases) < 5 else 3
+
+    @property
+    def width(self) -> float:
+        """The width of the figure."""
+        return SINGLE_COLUMN if self.columns == 1 else DOUBLE_COLUMN
+
+    @property
+    def left(self) -> float:
+        """The room for the names of the bars."""
+        return widest(self.names) + 0.1
+
+    @property
+    def across(self) -> float:
+        """The width of one panel's axes."""
+        return (self.width - self.left - GAP * self.columns) / self.columns
+
+    @property
+    def head(self) -> float:
+        """The room for the title of a panel."""
+        return 0.08 + LINE * lines(case.label(self.across) for case in self.cases)
+
+    @property
+    def bars(self) -> float:
+        """The height of one panel's axes."""
+        return BAR_PITCH * max(2, len(self.names)) * lines(self.names)
+
+    @property
+    def height(self) -> float:
+        """The height of one panel with its title and labels."""
+        return self.head + self.bars + FOOT
+
+    def pages(self) -> list[Sequence[Case]]:
+        """Return the cases that share a figure."""
+        rows = max(1, int((PAGE_HEIGHT - 0.8) / self.height))
+        return pages(self.cases, [1] * len(self.cases), self.columns * rows)
+
+    def axes(self, sheet: Sheet, count: int) -> tuple[Figure, list[Axes]]:
+        """Return a figure with so many panels, the bars named in those on the left."""
+        rows = math.ceil(count / self.columns)
+        figure = sheet.figure(rows * self.height)
+        panels = []
+        for index in range(count):
+            row, column = divmod(index, self.columns)
+            left = self.left + column * (self.across + GAP)
+            axes = axes_at(figure, left, (rows - 1 - row) * self.height + FOOT, self.across, self.bars)
+            axes.set_yticks(range(len(self.names)), [""] * len(self.names) if column else self.names)
+            axes.set_ylim(len(self.names) - 0.4, -0.6)
+            panels.append(axes)
+        return figure, panels
+
+
+@dataclass(frozen=True)
+class _StackedBars:
+    """What the panels show."""
+
+    sheet: Sheet
+    panels: _Panels
+    stacks: Stacks
+    models: Sequence[str]
+    kinds: Sequence[str]
+    quantity: str
+    signed: bool
+
+    def draw(self, cases: Sequence[Case]) -> Figure:
+        """Draw a page."""
+        figure, grid = self.panels.axes(self.sheet, len(cases))
+        for axes, case in zip(grid, cases, strict=True):
+            unit = self._panel(axes, [self.stacks[case].get(model) for model in self.models])
+            axes.set_title(case.label(self.panels.across), pad=4)
+            axes.set_xlabel(f"{self.quantity} ({unit})")
+        return figure
+
+    def _panel(self, axes: Axes, runs: Sequence[dict[str, Fraction] | None]) -> str:
+        """Draw a bar a run, negative parts to the left of zero, the sum beside it; return the unit of the axis."""
+        stacks = [folded(events or {}, self.kinds) for events in runs]
+        power, unit = time_unit(max(max(map(abs, _ends(parts))) for parts in stacks))
+        scaled = [{kind: part * 10.0**-power for kind, part in parts.items()} for parts in stacks]
+        ends = [_ends(parts) for parts in scaled]
+        texts: dict[bool, list[str]] = {True: [], False: []}
+        for index, (events, parts, (left, right)) in enumerate(zip(runs, scaled, ends, strict=True)):
+            _stacked_bar(axes, index, parts)
+            before = sum(parts.values()) < 0
+            text = self._text(events)
+            texts[before].append(text)
+            text_beside(axes, left if before else right, index, text, before)
+        low, high = min(left for left, _ in ends), max(right for _, right in ends)
+        room = {before: max(map(inches, beside)) + 0.08 if beside else 0.0 for before, beside in texts.items()}
+        axes.set_xlim(span(low, high, self.panels.across, room[True], room[False]))
+        dress_across(axes, 0)
+        return unit
+
+    def _text(self, events: Mapping[str, Fraction] | None) -> str:
+        if events is None:
+            return "not run"
+        seconds = sum(events.values(), Fraction(0))
+        return ("+" if self.signed and seconds > 0 else "") + typographic(human_seconds(seconds))
+
+
+def _ends(parts: Mapping[str, float]) -> tuple[float, float]:
+    """Return how far the negative and the positive parts of a bar reach."""
+    return sum(part for part in parts.values() if part < 0), sum(part for part in parts.values() if part > 0)
+
+
+def _stacked_bar(axes: Axes, index: int, parts: Mapping[str, float]) -> None:
+    """Draw the parts without edges, which would hide thin ones, and one edge around them all."""
+    reach = {True: 0.0, False: 0.0}
+    for kind, part in parts.items():
+        if part:
+            axes.barh(index, part, 0.72, left=reach[part > 0], **event_style(kind).bar, linewidth=0)
+            reach[part > 0] += part
+    left, right = reach[False], reach[True]
+    axes.barh(index, right - left, 0.72, left=left, fill=False, edgecolor=INK)
+    if left and right:
+        axes.plot([left + right], [index], **_NET)

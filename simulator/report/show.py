@@ -1,0 +1,225 @@
+"""What `vmmsim show`, `list` and `import` print: a view has parts for people, and the same as data for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from simulator.errors import InputError, SimulatorError
+from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS
+from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds
+from simulator.result import TotalsRow
+from simulator.spec.build import load_experiment, load_model, load_workload
+from simulator.spec.cost_model import CostModelSpec
+from simulator.spec.library import FOLDERS, find, names
+from simulator.spec.reader import load
+from simulator.stream import EventStream, Header, ParquetStream
+from simulator.units import cycles
+from simulator.workload.importers.perf import ImportReport
+
+_TIMES = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Something to look at: ``parts`` are texts and tables for people, ``data`` is the same for JSON."""
+
+    parts: tuple[str | Table, ...]
+    data: Any
+
+
+def document(path: Path) -> View:
+    """Show a document of any kind, by what it says it is."""
+    views = {"cost-model": _model, "workload": _workload, "experiment": _experiment}
+    kind = "workload" if path.suffix == ".parquet" else _kind(path)
+    if kind not in views:
+        raise InputError(f"{path}: expected 'document: {' | '.join(views)}' at the top of the file")
+    return views[kind](path)
+
+
+def _kind(path: Path) -> str:
+    child = load(path).child("document")
+    return str(child.value) if child else ""
+
+
+def _model(path: Path) -> View:
+    """Show what each event costs under a model, by action, and where each cost comes from."""
+    spec, model, _ = load_model(path)
+    pricing = model.start()
+    recipes = {BY_CODE[kind].name: pricing.recipe(kind) or {} for kind in pricing.kinds()}
+    events = [
+        (
+            name,
+            " + ".join(f"{n} {a}" if n > 1 else a for a, n in recipe.items()),
+            _event_cost(name, recipe, pricing.ticks),
+        )
+        for name, recipe in recipes.items()
+    ]
+    table = Grid((Column("event"), Column("actions"), Column("cycles", numeric=True)), events)
+    title = f"{spec.title} ({spec.machine.name}, {spec.machine.clock})"
+    parts = (title, spec.description.strip(), grid_table("What an event costs", table), _costs(spec))
+    return View(parts, {"title": spec.title, "recipes": recipes, "costs": _costs_data(spec)})
+
+
+def _event_cost(name: str, recipe: Mapping[str, int], ticks: Mapping[str, int]) -> str:
+    total = cycles(sum(n * ticks[action] for action, n in recipe.items()))
+    return f"{total} per ns" if BY_NAME[name].code in COMPUTE_KINDS else total
+
+
+def _costs(spec: CostModelSpec) -> Table:
+    rows = [
+        (name, str(c.cost), f"{c.low or ''} .. {c.high or ''}" if c.low or c.high else "", c.status, c.source)
+        for name, c in spec.costs.items()
+    ]
+    columns = (Column("action"), Column("cost", numeric=True), Column("bounds"), Column("status"), Column("source"))
+    return grid_table("What an action costs", Grid(columns, rows))
+
+
+def _costs_data(spec: CostModelSpec) -> dict[str, dict[str, str | None]]:
+    return {
+        name: {
+            "cost": str(c.cost),
+            "low": str(c.low) if c.low else None,
+            "high": str(c.high) if c.high else None,
+            "status": c.status,
+            "source": c.source,
+        }
+        for name, c in spec.costs.items()
+    }
+
+
+def _workload(path: Path) -> View:
+    """Show what a workload holds: events by kind, with their rate, and where the recorded time went."""
+    spec, workload, _ = load_workload(path)
+    stream = workload.recording or workload.stream
+    return _stream(spec.title, spec.source, stream)
+
+
+def _stream(title: str, source: str, stream: EventStream) -> View:
+    header = stream.header
+    events, times = _counts(stream)
+    seconds = header.recorded_ns / 10**9
+    columns = [Column("event"), Column("count", numeric=True)]
+    rows: list[tuple[str, ...]] = [(name, f"{n:,}") for name, n in events.items()]
+    if seconds:
+        columns.append(Column("per second", numeric=True))
+        rows = [(*row, human_count(round(events[row[0]] / seconds))) for row in rows]
+    text = [title, source, f"virtual CPUs: {header.vcpus}"]
+    if seconds:
+        text.append(f"recorded: {human_seconds(header.recorded_ns / 10**9)}")
+    text += [f"{_TIMES[name]}: {human_seconds(ns / 10**9)}" for name, ns in times.items() if ns]
+    data = {"title": title, "vcpus": header.vcpus, "recorded_ns": header.recorded_ns, "events": events, **times}
+    parts = ("\n".join(line for line in text if line), grid_table("Events", Grid(tuple(columns), rows)))
+    return View(parts, {**data, "provenance": dict(header.provenance)})
+
+
+def _counts(stream: EventStream) -> tuple[dict[str, int], dict[str, int]]:
+    """Return events by kind, most frequent first, and nanoseconds by the way they were spent."""
+    events: Counter[str] = Counter()
+    times = dict.fromkeys(_TIMES, 0)
+    for vcpu in range(stream.header.vcpus):
+        for batch in stream.batches(vcpu):
+            counts = batch.column("count")
+            for code in sorted(set(batch.columns["kind"].tolist()) - COMPUTE_KINDS):
+                events[BY_CODE[code].name] += int(counts[batch.columns["kind"] == code].sum())
+            for name in times:
+                times[name] += int(batch.column(name).sum())
+    return dict(sorted(events.items(), key=lambda item: (-item[1], item[0]))), times
+
+
+def _experiment(path: Path) -> View:
+    """Show what an experiment would run."""
+    experiment = load_experiment(path)
+    spec = experiment.spec
+    rows = [(name, f"{w.rows:,}", spec.workloads[name].title) for name, w in experiment.workloads.items()]
+    workloads = grid_table("Workloads", Grid((Column("name"), Column("rows", numeric=True), Column("title")), rows))
+    models = grid_table(
+        "Models", Grid((Column("name"), Column("title")), [(n, m.title) for n, m in spec.models.items()])
+    )
+    data = {
+        "title": spec.title,
+        "workloads": list(spec.workloads),
+        "models": list(spec.models),
+        "baseline": spec.baseline,
+    }
+    return View((spec.title, spec.description.strip(), workloads, models), data)
+
+
+def result(directory: Path) -> View:
+    """Show the totals of a finished run.
+
+    Raises:
+        InputError: the directory holds something else.
+    """
+    try:
+        metadata = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+        with (directory / "totals.csv").open(newline="", encoding="utf-8") as file:
+            totals = list(csv.DictReader(file))
+        rows = [_result_row(row) for row in totals]
+        title = str(metadata["experiment"]["title"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{directory}: not the result of a run ({error})") from error
+    columns = (Column("workload"), Column("model"), *(Column(n, numeric=True) for n in ("events", "total", "relative")))
+    return View((title, grid_table("Totals", Grid(columns, rows))), metadata)
+
+
+def _result_row(row: Mapping[str, str]) -> tuple[str, ...]:
+    missing = [field.name for field in fields(TotalsRow) if field.name not in row]
+    if missing:
+        raise ValueError(f"totals.csv lacks the column '{missing[0]}'")
+    relative = row["relative_to_baseline"]
+    total = human_seconds(row["total_seconds"])
+    return (
+        row["workload"],
+        row["model"],
+        human_count(row["events"]),
+        total,
+        f"{float(relative):.3g}×" if relative else "",
+    )
+
+
+def library() -> View:
+    """List all documents of the library by kind, with their titles."""
+    parts: list[str | Table] = []
+    data: dict[str, dict[str, str]] = {}
+    for kind in FOLDERS:
+        titles = {name: _title(find(name, kind, Path())) for name in names(kind)}
+        data[FOLDERS[kind]] = titles
+        parts.append(grid_table(FOLDERS[kind], Grid((Column("name"), Column("title")), list(titles.items()))))
+    return View(tuple(parts), data)
+
+
+def _title(path: Path) -> str:
+    """Return the title of a document; one that cannot be read is listed with what is wrong."""
+    try:
+        if path.suffix == ".parquet":
+            return ParquetStream.open(path).header.title
+        child = load(path).child("title")
+    except SimulatorError as error:
+        return f"(cannot be read: {error})"
+    return str(child.value) if child else ""
+
+
+def import_report(report: ImportReport, header: Header, target: Path) -> View:
+    """Show what became of each line of a recording."""
+    rows = [
+        ("events", name, f"{n:,}", "derived" if name in report.derived else "") for name, n in report.events.items()
+    ]
+    rows += [("lines without an event", name, f"{n:,}", "") for name, n in report.without_event.items()]
+    rows += [("UNKNOWN lines", name, f"{n:,}", "") for name, n in report.unknown.items()]
+    table = Grid((Column(""), Column("name"), Column("number", numeric=True), Column("")), rows)
+    text = (
+        f"{target}: {sum(report.events.values()):,} events of {report.lines:,} lines, {header.vcpus} virtual CPUs, "
+        f"{human_seconds(header.recorded_ns / 10**9)} recorded"
+    )
+    data = {field.name: getattr(report, field.name) for field in fields(report)}
+    readable = {name: dict(value) if isinstance(value, Mapping) else value for name, value in data.items()}
+    notes = tuple(f"note: {note}" for note in report.notes)
+    return View((grid_table("Imported", table), *notes, text), {"out": str(target), **readable})

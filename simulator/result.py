@@ -1,0 +1,124 @@
+"""Results of a run: rows of exact numbers, with what is needed to understand them. Nothing here is a float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from simulator.units import TICKS_PER_CYCLE, Clock, cycles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsRow:
+    """One replay: a row of totals.csv.
+
+    ``total`` is the makespan; busy, wait and idle are sums over the virtual CPUs. ``events`` does not count stretches
+    of computation. ``relative_to_baseline`` is in time, as the clocks of two models may differ.
+    """
+
+    workload: str
+    model: str
+    machine: str
+    point: str
+    events: int
+    total_cycles: Decimal
+    total_seconds: Decimal
+    busy_cycles: Decimal
+    wait_cycles: Decimal
+    idle_cycles: Decimal
+    relative_to_baseline: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakdownRow:
+    """What the actions of one name cost in the events of one kind: a row of breakdown.csv.
+
+    ``actions`` of ``compute`` are native nanoseconds; ``events`` of a kind of computation are stretches.
+    """
+
+    workload: str
+    model: str
+    point: str
+    event: str
+    action: str
+    events: int
+    actions: int
+    cycles: Decimal
+    seconds: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """A published figure beside the modelled one: a row of comparison.csv; the error is in percent of the published."""
+
+    workload: str
+    model: str
+    quantity: str
+    published: Decimal
+    modelled: Decimal
+    error_percent: Decimal | None
+    status: str
+    source: str
+
+
+Row = TotalsRow | BreakdownRow | ComparisonRow
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that came of one experiment."""
+
+    title: str
+    description: str
+    baseline: str | None
+    plots: tuple[str, ...]
+    totals: tuple[TotalsRow, ...]
+    breakdown: tuple[BreakdownRow, ...]
+    comparison: tuple[ComparisonRow, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+
+def frame(rows: Sequence[Row], kind: type[Row]) -> pd.DataFrame:
+    """Return rows as a DataFrame with the columns of their CSV file (decimals stay exact)."""
+    import pandas as pd
+
+    names = [field.name for field in fields(kind)]
+    return pd.DataFrame([[getattr(row, name) for name in names] for row in rows], columns=names)
+
+
+def exact_cycles(ticks: int) -> Decimal:
+    """Return ticks as an exact number of cycles."""
+    return Decimal(cycles(ticks))
+
+
+def exact_seconds(ticks: int, clock: Clock) -> Decimal:
+    """Return ticks as seconds, to the picosecond."""
+    return Decimal(clock.seconds(ticks))
+
+
+def cycles_per_event(busy_ticks: int, events: int) -> Fraction:
+    """Return busy cycles over events, exactly."""
+    return Fraction(busy_ticks, TICKS_PER_CYCLE * events)
+
+
+def rounded(value: Fraction, places: int) -> Decimal:
+    """Return a fraction as a decimal, rounded half to even, without trailing zeros.
+
+    >>> rounded(Fraction(-2, 3), 4)
+    Decimal('-0.6667')
+    >>> rounded(Fraction(1200), 4)
+    Decimal('1200')
+    """
+    scaled = round(value * 10**places)
+    text = f"{Decimal(scaled).scaleb(-places):f}"
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)

@@ -1,0 +1,276 @@
+"""Run an experiment: replay each workload under each model, price the counts, and set them beside the references."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any
+
+import simulator
+from simulator.costs import Share, price
+from simulator.engine.base import Engine, Outcome, Replay
+from simulator.engine.reference import ReferenceEngine
+from simulator.errors import InputError, ModelError, RunError
+from simulator.events import BY_NAME, COMPUTE_KINDS
+from simulator.mechanisms import BY_NAME as MECHANISM_BY_NAME
+from simulator.model import CostModel
+from simulator.result import (
+    SCHEMA_VERSION,
+    BreakdownRow,
+    ComparisonRow,
+    Result,
+    TotalsRow,
+    cycles_per_event,
+    exact_cycles,
+    exact_seconds,
+    rounded,
+)
+from simulator.spec.build import Experiment, Workload
+from simulator.spec.experiment import ReferenceSpec
+from simulator.spec.library import root
+from simulator.spec.node import Plain, plain
+from simulator.stream import content_hash
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, rows replayed so far, and rows in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One replay and its price."""
+
+    workload: Workload
+    model: CostModel
+    outcome: Outcome
+    shares: tuple[Share, ...]
+
+    @property
+    def seconds(self) -> Fraction:
+        return Fraction(self.outcome.makespan, self.model.machine.clock.ticks_per_second)
+
+    @property
+    def events(self) -> int:
+        return sum(n for kind, n in self.outcome.counts.events.items() if kind not in COMPUTE_KINDS)
+
+
+def run_experiment(experiment: Experiment, engine: Engine | None = None, progress: Progress | None = None) -> Result:
+    """Replay, price and compare.
+
+    Raises:
+        RunError: a replay cannot end.
+        ModelError, StreamError: a model or a stream turns out not to fit after all.
+    """
+    begin = time.perf_counter()
+    engine = engine or ReferenceEngine()
+    runs = list(_replay_all(experiment, engine, progress))
+    seconds = time.perf_counter() - begin
+    by_name = {(run.workload.name, run.model.name): run for run in runs}
+    return Result(
+        title=experiment.spec.title,
+        description=experiment.spec.description,
+        baseline=experiment.spec.baseline,
+        plots=tuple(experiment.spec.plots),
+        totals=tuple(_totals(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))) for run in runs),
+        breakdown=tuple(row for run in runs for row in _breakdown(run)),
+        comparison=tuple(
+            row
+            for reference in experiment.spec.references
+            for row in _comparison(reference, by_name, experiment.spec.baseline)
+        ),
+        warnings=(*experiment.warnings, *_unused(experiment, runs)),
+        notes=tuple(_notes(experiment)),
+        metadata=_metadata(experiment, runs, engine, seconds),
+    )
+
+
+def _replay_all(experiment: Experiment, engine: Engine, progress: Progress | None) -> Iterator[_Run]:
+    total = sum(workload.rows for workload in experiment.workloads.values()) * len(experiment.models)
+    done = 0
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        done += rows
+        if progress:
+            progress(f"{workload.name} under {model.name}", min(done, total), total)
+
+    for workload in experiment.workloads.values():
+        for model in experiment.models.values():
+            outcome = _replay(engine, workload, model, advance)
+            shares = price(outcome.counts, model.costs)
+            if sum(share.ticks for share in shares) != outcome.busy:
+                raise RunError(
+                    f"the breakdown of '{workload.name}' under '{model.name}' does not add up to its busy time"
+                )
+            yield _Run(workload, model, outcome, shares)
+
+
+def _replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None]) -> Outcome:
+    """Replay, and name the workload and the model in whatever goes wrong."""
+    try:
+        return engine.run(Replay(workload.stream, model, workload.timer_hz), advance)
+    except RunError as error:
+        raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
+    except ModelError as error:
+        raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
+
+
+def _totals(run: _Run, baseline: _Run | None) -> TotalsRow:
+    outcome, clock = run.outcome, run.model.machine.clock
+    relative = rounded(run.seconds / baseline.seconds, 12) if baseline and baseline.outcome.makespan else None
+    return TotalsRow(
+        workload=run.workload.name,
+        model=run.model.name,
+        machine=run.model.machine.name,
+        point="",
+        events=run.events,
+        total_cycles=exact_cycles(outcome.makespan),
+        total_seconds=exact_seconds(outcome.makespan, clock),
+        busy_cycles=exact_cycles(outcome.busy),
+        wait_cycles=exact_cycles(sum(cpu.waiting for cpu in outcome.vcpus)),
+        idle_cycles=exact_cycles(sum(cpu.idle for cpu in outcome.vcpus)),
+        relative_to_baseline=relative,
+    )
+
+
+def _breakdown(run: _Run) -> Iterator[BreakdownRow]:
+    clock = run.model.machine.clock
+    for share in run.shares:
+        yield BreakdownRow(
+            workload=run.workload.name,
+            model=run.model.name,
+            point="",
+            event=share.event,
+            action=share.action,
+            events=share.events,
+            actions=share.actions,
+            cycles=exact_cycles(share.ticks),
+            seconds=exact_seconds(share.ticks, clock),
+        )
+
+
+def _comparison(
+    reference: ReferenceSpec, runs: dict[tuple[str, str], _Run], baseline: str | None
+) -> Iterator[ComparisonRow]:
+    for workload, values in reference.values.items():
+        for model, (published, _) in values.items():
+            run = runs[workload, model]
+            modelled = _quantity(reference.quantity, run, runs.get((workload, baseline or "")))
+            error = rounded(100 * (modelled / Fraction(published) - 1), 4) if published else None
+            yield ComparisonRow(
+                workload,
+                model,
+                reference.quantity,
+                published,
+                rounded(modelled, 9),
+                error,
+                reference.status,
+                reference.source,
+            )
+
+
+def _quantity(name: str, run: _Run, baseline: _Run | None) -> Fraction:
+    if name == "cycles_per_event":
+        if not run.events:
+            raise InputError(f"workload '{run.workload.name}' has no events, so it has no cycles per event")
+        return cycles_per_event(run.outcome.busy, run.events)
+    if name == "total_seconds":
+        return run.seconds
+    if baseline is None or not baseline.outcome.makespan:
+        raise InputError(
+            f"workload '{run.workload.name}' takes no time under the baseline, so nothing is relative to it"
+        )
+    return run.seconds / baseline.seconds
+
+
+def _unused(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:
+    """Name each override that changed nothing, because nothing in the run used it."""
+    for override in experiment.overrides:
+        if not any(_is_used(path, runs) for path in override.paths):
+            yield f"--set {override.text}: nothing in this run used it"
+
+
+def _is_used(path: tuple[str | int, ...], runs: list[_Run]) -> bool:
+    """Tell whether a replay used what a path of the resolved tree leads to."""
+    if path[0] != "models" or len(path) < 4:
+        return path[-1] not in ("title", "description")
+    mine = [run for run in runs if run.model.name == path[1]]
+    section, name = path[2], str(path[3])
+    if section == "costs":
+        return path[-1] == "cost" and any(action == name for run in mine for _, action in run.outcome.counts.actions)
+    if section == "machine":
+        return _machine_is_used(name, path, mine)
+    served = {kind for run in mine for kind in run.outcome.counts.events}
+    named = {BY_NAME[str(part)].code for part in path[4:] if part in BY_NAME}
+    if named:
+        return bool(named & served)
+    return any(MECHANISM_BY_NAME[name](run.model.mechanisms[name]).reads() & served for run in mine)
+
+
+def _machine_is_used(name: str, path: tuple[str | int, ...], runs: list[_Run]) -> bool:
+    if name == "devices" and len(path) > 4:
+        return any(path[4] in run.workload.stream.header.devices for run in runs) and path[-1] != "source"
+    if name == "time_slice":
+        return any(len(run.outcome.vcpus) > len(run.outcome.physical_cpus) for run in runs)
+    return True
+
+
+def _notes(experiment: Experiment) -> Iterator[str]:
+    """Say what a reader of the result must know and nobody did wrong."""
+    for workload in experiment.workloads.values():
+        if workload.recording is not None:
+            clipped = workload.clipping
+            yield (
+                f"{workload.name}: {clipped.gaps:,} of its recorded gaps were shorter than what the events before them "
+                f"cost on the machine recorded; {clipped.nanoseconds:,} ns were clipped"
+            )
+
+
+def _metadata(experiment: Experiment, runs: list[_Run], engine: Engine, seconds: float) -> dict[str, Any]:
+    resolved = plain(experiment.tree)
+    events = sum(run.events for run in runs)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "vmmsim", "version": simulator.__version__, "commit": _commit()},
+        "engine": engine.name,
+        "experiment": readable(resolved),
+        "overrides": [override.text for override in experiment.overrides],
+        "inputs": {
+            "experiment_sha256": sha256(json.dumps(readable(resolved), sort_keys=True).encode()).hexdigest(),
+            "recordings_sha256": {
+                name: content_hash(workload.recording)
+                for name, workload in experiment.workloads.items()
+                if workload.recording is not None
+            },
+        },
+        "seed": experiment.spec.seed,
+        "host": {"system": platform.platform(), "machine": platform.machine(), "python": platform.python_version()},
+        "wall_seconds": round(seconds, 6),
+        "events_per_second": round(events / seconds) if seconds else None,
+    }
+
+
+def readable(value: Plain) -> Any:
+    """Return a plain tree for JSON: decimals become text, which keeps them exact."""
+    if isinstance(value, dict):
+        return {key: readable(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [readable(child) for child in value]
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout that the program runs from, None if it runs from an installed package."""
+    if not (root() / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root()), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,1 @@
+"""YAML documents -> validated specs -> workloads, cost models and experiments ready to run."""

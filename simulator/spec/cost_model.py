@@ -1,0 +1,97 @@
+"""Cost models in YAML: machine, mechanisms and costs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model, model_validator
+
+from simulator.costs import CostEntry, CostTable
+from simulator.mechanisms import BY_NAME, MECHANISMS, Parameters
+from simulator.mechanisms.base import ActionName
+from simulator.model import CostModel, Device, Machine
+from simulator.spec.types import Bandwidth, ClockValue, CostValue, Duration, Positive, Spec, Text
+
+Status = Literal["published", "derived", "assumed", "fitted"]
+
+
+class CostSpec(Spec):
+    """The cost of one action: cycles or a time, its source, how it is known, and bounds where they are known."""
+
+    cost: CostValue
+    source: Text
+    status: Status
+    low: CostValue | None = None
+    high: CostValue | None = None
+
+    @model_validator(mode="after")
+    def _bounds_hold(self) -> CostSpec:
+        bounds = [bound for bound in (self.low, self.cost, self.high) if bound is not None]
+        comparable = len({bound.in_cycles for bound in bounds}) == 1
+        if comparable and [b.amount for b in bounds] != sorted(b.amount for b in bounds):
+            raise ValueError(f"expected low <= cost <= high, found {', '.join(map(str, bounds))}")
+        return self
+
+
+class DeviceSpec(Spec):
+    """A device: the service time of one request, how many it serves at a time, and its bandwidth if that counts."""
+
+    service_time: Duration
+    servers: Positive = 1
+    bandwidth: Bandwidth | None = None
+    source: Text
+
+
+class MachineSpec(Spec):
+    """The machine: clock rate, physical CPUs (default: as many as virtual ones), their time slice, and devices."""
+
+    name: Text
+    clock: ClockValue
+    physical_cpus: Positive | None = None
+    time_slice: Duration = Field(default="10 ms", validate_default=True)
+    devices: dict[Text, DeviceSpec] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _time_slice_is_long_enough(self) -> MachineSpec:
+        if self.time_slice == 0:
+            raise ValueError("expected a time_slice above 0")
+        return self
+
+
+_MechanismsSpec: Any = create_model(
+    "MechanismsSpec",
+    __base__=Spec,
+    __doc__="The mechanisms of a model, each with its parameters.",
+    **{mechanism.name: (mechanism.schema | None, None) for mechanism in MECHANISMS},  # type: ignore[call-overload]
+)
+
+
+class CostModelSpec(Spec):
+    """A cost model document."""
+
+    document: Literal["cost-model"]
+    title: Text
+    description: str = ""
+    machine: MachineSpec
+    mechanisms: _MechanismsSpec
+    costs: Annotated[dict[ActionName, CostSpec], Field(min_length=1)]
+
+    def parameters(self) -> dict[str, Parameters]:
+        """Return the parameters of each mechanism that the model has, in the order of the list of mechanisms."""
+        return {name: getattr(self.mechanisms, name) for name in BY_NAME if getattr(self.mechanisms, name) is not None}
+
+    def build(self, name: str) -> CostModel:
+        """Return the cost model under a name."""
+        return CostModel(name, self._machine(), self._costs(), self.parameters())
+
+    def _machine(self) -> Machine:
+        spec = self.machine
+        devices = {
+            name: Device(device.service_time, device.servers, device.bandwidth or 0)
+            for name, device in spec.devices.items()
+        }
+        return Machine(spec.name, spec.clock, spec.physical_cpus, spec.time_slice, devices)
+
+    def _costs(self) -> CostTable:
+        entries = {name: CostEntry(c.cost, c.source, c.status, c.low, c.high) for name, c in self.costs.items()}
+        return CostTable(entries, self.machine.clock)

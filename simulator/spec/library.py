@@ -1,0 +1,56 @@
+"""Where documents are found: a path beside the file that names it, or a name in the library that ships with vmmsim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import simulator
+from simulator.errors import InputError, did_you_mean
+
+DocumentKind = Literal["experiment", "workload", "cost-model"]
+
+FOLDERS: dict[DocumentKind, str] = {"experiment": "experiments", "workload": "workloads", "cost-model": "cost_models"}
+_SUFFIXES = (".yaml", ".yml", ".parquet")
+
+
+def root() -> Path:
+    """Return the folder that holds the library: inside an installed package, or the checkout."""
+    package = Path(simulator.__file__).parent
+    installed = package / "library"
+    return installed if installed.is_dir() else package.parent
+
+
+def names(kind: DocumentKind) -> list[str]:
+    """Return the names of all documents of a kind in the library, without suffix, sorted."""
+    folder = root() / FOLDERS[kind]
+    files = (path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
+    return sorted({path.relative_to(folder).with_suffix("").as_posix() for path in files})
+
+
+def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
+    """Find a document: ``reference`` is a path from the folder ``beside``, or a name in the library.
+
+    Raises:
+        InputError: neither exists; the message names the nearest library name.
+    """
+    path = Path(reference).expanduser()
+    shelf = root() / FOLDERS[kind]
+    suffixes = ("",) if path.suffix in _SUFFIXES else _SUFFIXES
+    for folder in (beside, shelf, root()):
+        for suffix in suffixes:
+            candidate = folder / (str(path) + suffix)
+            if candidate.is_file():
+                return candidate
+    known = names(kind)
+    near = did_you_mean(path.with_suffix("").as_posix() if path.suffix in _SUFFIXES else reference, known)
+    raise InputError(f"no {kind} '{reference}': no such file, and none of that name in the library{near}")
+
+
+def shown(path: Path) -> str:
+    """Return a path as people know it: from the library's root or the working directory where it lies below one."""
+    absolute = path.resolve()
+    for base in (Path.cwd(), root()):
+        if absolute.is_relative_to(base.resolve()):
+            return absolute.relative_to(base.resolve()).as_posix()
+    return str(path)

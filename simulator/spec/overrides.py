@@ -1,0 +1,193 @@
+"""``--set path=value``: parameters changed by their path in the YAML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from simulator.errors import Fault, SpecError, did_you_mean
+from simulator.spec.node import Node, described, dotted, in_order, walk
+from simulator.spec.reader import parse_value
+from simulator.spec.scalars import shown
+
+FILE = "--set"
+
+_SEGMENT = re.compile(r'("(?:[^"\\]|\\.)*")|([^."]+)')
+_INDEX = re.compile(r"[0-9]{1,9}")
+_KEYS_LISTED = 12
+
+
+class Overridden(NamedTuple):
+    """A document after an override, and the path of each value that was set, without any ``*``."""
+
+    root: Node
+    paths: tuple[tuple[str | int, ...], ...]
+
+
+class _Segment(NamedTuple):
+    """One step of a path; a ``*`` without quotes stands for every entry."""
+
+    text: str
+    every: bool = False
+
+    def within(self, node: Node) -> Iterator[tuple[str | int, Node]]:
+        """Yield the entries of ``node`` that this step leads to."""
+        if self.every:
+            yield from node.children()
+            return
+        index = isinstance(node.value, list) and _INDEX.fullmatch(self.text)
+        part = int(self.text) if index else self.text
+        child = node.child(part)
+        if child is not None:
+            yield part, child
+
+
+def override(root: Node, path: str, text: str) -> Overridden:
+    """Return the document with the values at ``path`` replaced by ``text``, read as YAML.
+
+    Steps of the path are keys, indices of lists, or ``*`` for every entry; a key with dots in it is quoted:
+    ``costs."a.b"``. Behind a ``*``, entries without the rest of the path are left alone. A scalar set on a mapping that
+    has the key ``cost`` sets that key.
+
+    Raises:
+        SpecError: the path leads nowhere, the text is not one value, or a scalar would replace a list or a mapping.
+    """
+    segments = _split(path)
+    setter = _Setter(path, _value(path, text))
+    changed = setter.apply(root, segments, ())
+    if setter.faults:
+        raise SpecError(setter.faults)
+    if changed is None:
+        raise _error(path, _nowhere(root, segments, path))
+    return Overridden(changed, tuple(setter.paths))
+
+
+def _error(path: str, message: str) -> SpecError:
+    return SpecError([Fault(FILE, 0, 0, path, message)])
+
+
+def _split(path: str) -> list[_Segment]:
+    """Read a dotted path."""
+    segments: list[_Segment] = []
+    position = 0
+    while True:
+        match = _SEGMENT.match(path, position)
+        if not match or path[match.end() : match.end() + 1] not in ("", "."):
+            message = f"expected a key, an index or '*' at column {position + 1} of the path, as in costs.\"a.b\".cost"
+            raise _error(path, message)
+        segments.append(_segment(path, *match.groups()))
+        if match.end() == len(path):
+            return segments
+        position = match.end() + 1
+
+
+def _segment(path: str, quoted: str | None, bare: str | None) -> _Segment:
+    if quoted is None:
+        return _Segment(bare or "", every=bare == "*")
+    try:
+        return _Segment(str(json.loads(quoted, strict=False)))
+    except ValueError:
+        raise _error(path, f"the quoted key {quoted} has an escape that is not known") from None
+
+
+def _value(path: str, text: str) -> Node:
+    """Read the text of the new value: a scalar, or a list or a mapping in brackets."""
+    try:
+        node = parse_value(text, FILE)
+    except SpecError as error:
+        faults = [replace(fault, path=f"{path}.{fault.path}" if fault.path else path) for fault in error.faults]
+        raise SpecError(in_order(faults)) from None
+    if node is None or (node.value is None and not node.source):
+        raise _error(path, "expected a value after '=': write null for none, or \"\" for empty text")
+    if not node.is_scalar and text.lstrip()[0] not in "[{&!":
+        raise _error(path, f"expected one value, found {described(node)}: write it in brackets, or the text in quotes")
+    return node
+
+
+@dataclass
+class _Setter:
+    """Rebuilds a tree with a new value in it, and notes where it went."""
+
+    path: str
+    value: Node
+    paths: list[tuple[str | int, ...]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def apply(self, node: Node, rest: list[_Segment], at: tuple[str | int, ...]) -> Node | None:
+        """Return ``node`` changed, or None where the rest of the path leads nowhere."""
+        if not rest:
+            return self._replaced(node, at)
+        changed: dict[str | int, Node] = {}
+        for part, child in rest[0].within(node):
+            new = self.apply(child, rest[1:], (*at, part))
+            if new is not None:
+                changed[part] = new
+        return _with(node, changed) if changed else None
+
+    def _replaced(self, node: Node, at: tuple[str | int, ...]) -> Node:
+        cost = node.child("cost")
+        if node.is_scalar or not self.value.is_scalar:
+            self.paths.append(at)
+            return self.value
+        if cost is not None:
+            return _with(node, {"cost": self._replaced(cost, (*at, "cost"))})
+        message = f"'{dotted(at)}' is {described(node)}, not one value: {_inside(node)}"
+        self.faults.append(Fault(FILE, 0, 0, self.path, message))
+        return node
+
+
+def _with(node: Node, changed: dict[str | int, Node]) -> Node:
+    """Return ``node`` with some of its entries exchanged."""
+    if isinstance(node.value, dict):
+        return replace(node, value={key: changed.get(key, child) for key, child in node.value.items()})
+    if isinstance(node.value, list):
+        return replace(node, value=[changed.get(index, child) for index, child in enumerate(node.value)])
+    return node
+
+
+def _inside(node: Node) -> str:
+    """Return what can be set inside a list or a mapping."""
+    names = [dotted([part]) for part, _ in node.children()]
+    if not names:
+        return "it is empty"
+    if isinstance(node.value, list):
+        return f"set an entry, 0 to {len(names) - 1}, or write the whole list in brackets"
+    listed = ", ".join(names[:_KEYS_LISTED]) + (", ..." if len(names) > _KEYS_LISTED else "")
+    return f"set one of its keys ({listed})"
+
+
+def _nowhere(root: Node, segments: list[_Segment], path: str) -> str:
+    """Return why a path leads nowhere: the step that failed, and the nearest path that exists."""
+    places: list[tuple[tuple[str | int, ...], Node]] = [((), root)]
+    for segment in segments:
+        further = [((*at, part), child) for at, node in places for part, child in segment.within(node)]
+        if not further:
+            return _failed(root, places, segment, path)
+        places = further
+    return "the path leads nowhere"
+
+
+def _failed(root: Node, places: list[tuple[tuple[str | int, ...], Node]], segment: _Segment, path: str) -> str:
+    at, node = places[0]
+    where = f"'{dotted(at)}'" if at else "the document"
+    if len(places) > 1:
+        where += f" or the {len(places) - 1} other places that the path leads to"
+    near = _nearest(root, at, node, segment, path)
+    if segment.every:
+        return f"'*' finds nothing in {where}{near}"
+    if len(places) == 1 and isinstance(node.value, list) and node.value:
+        near = f", whose entries are 0 to {len(node.value) - 1}"
+    elif len(places) == 1 and not isinstance(node.value, dict):
+        where += f", which is {described(node)}"
+    return f"there is no {shown(segment.text)} in {where}{near}"
+
+
+def _nearest(root: Node, at: tuple[str | int, ...], node: Node, segment: _Segment, path: str) -> str:
+    """Suggest a sibling if one has nearly the same name, otherwise any path of the document."""
+    siblings = [part for part, _ in node.children()]
+    if did_you_mean(segment.text, map(str, siblings)):
+        return did_you_mean(dotted((*at, segment.text)), [dotted((*at, part)) for part in siblings])
+    return did_you_mean(path, [dotted(found) for found, _ in walk(root) if found])

@@ -1,0 +1,184 @@
+"""From a file to one resolved tree: references are followed, `extends` is merged, defaults are filled in.
+
+Merge rule of `extends`: mappings merge key by key, all the way down; any other value of the child replaces that of its
+base; a `null` that the child writes removes the key. The tree that comes out is the whole input of an experiment:
+`--set` paths lead through it, and result.json holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from simulator.errors import Fault, InputError, SpecError
+from simulator.mechanisms import BY_NAME, Parameters
+from simulator.spec.cost_model import MachineSpec
+from simulator.spec.library import DocumentKind, find, shown
+from simulator.spec.node import Mark, Node, merge
+from simulator.spec.reader import load
+from simulator.spec.types import Spec
+
+HOST_COSTS = "recording-host/native"
+"""The cost model of the machine recorded, for a bare Parquet file, which names none."""
+
+_KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "cost-model")
+_SECTIONS: dict[str, DocumentKind] = {"workloads": "workload", "models": "cost-model"}
+Where = tuple[str | int, ...]
+
+
+class Resolver:
+    """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def resolve(self, path: Path, kind: DocumentKind | None = None) -> tuple[Node, DocumentKind]:
+        """Load a document, of the given kind if one is given, and all that it refers to.
+
+        Raises:
+            SpecError: nothing of the document can be read, or it is of another kind.
+        """
+        if path.suffix == ".parquet":
+            return self._workload(_bare_recording(path), path.parent), "workload"
+        node = self._load(path)
+        found = _kind(node, (kind,) if kind else _KINDS)
+        if found == "experiment":
+            return self._experiment(node, path.parent), found
+        if found == "workload":
+            return self._workload(node, path.parent), found
+        return self._cost_model(node, path, ()), found
+
+    def _load(self, path: Path) -> Node:
+        """Load a file; a document with faults is used as far as it could be read."""
+        try:
+            return load(path, shown(path))
+        except SpecError as error:
+            if not isinstance(error.tree, Node) or not isinstance(error.tree.value, dict):
+                raise
+            self.faults.extend(error.faults)
+            return error.tree
+
+    def _experiment(self, node: Node, folder: Path) -> Node:
+        """Follow the references of an experiment; an entry that cannot be followed is left out."""
+        for section, kind in _SECTIONS.items():
+            child = node.child(section)
+            if child is None or child.is_scalar:
+                continue
+            entries: dict[str, Node] = {}
+            for part, entry in child.children():
+                where = (section, part)
+                try:
+                    label = _label(entry, part, where)
+                    if label in entries:
+                        message = f"a second entry labelled '{label}': write them as 'label: name' pairs"
+                        raise SpecError([entry.mark.fault(where, message)])
+                    entries[label] = self._entry(entry, kind, folder, where)
+                except SpecError as error:
+                    self.faults.extend(error.faults)
+            if entries or not list(child.children()):
+                keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
+                node = _with(node, section, replace(child, value=entries, keys=keys))
+        return node
+
+    def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
+        """Follow a reference, or take the document that stands in place."""
+        if isinstance(entry.value, str):
+            return self.resolve(_found(entry, kind, folder, where), kind)[0]
+        if isinstance(entry.value, dict):
+            in_place = folder / "(in place)"
+            return self._workload(entry, folder) if kind == "workload" else self._cost_model(entry, in_place, ())
+        raise SpecError([entry.mark.fault(where, f"expected the name or path of a {kind}, or the document itself")])
+
+    def _workload(self, node: Node, folder: Path) -> Node:
+        """Fill in the path of the recording, and the cost model of the machine that made it."""
+        node = _with_defaults(node, {"timer": None})
+        recording, host = node.child("recording"), node.child("host_costs")
+        if recording is not None and isinstance(recording.value, str):
+            path = shown(_found(recording, "workload", folder, ("recording",)))
+            node = _with(node, "recording", replace(recording, value=path))
+        if host is not None and (isinstance(host.value, str) or not host.is_scalar):
+            node = _with(node, "host_costs", self._entry(host, "cost-model", folder, ("host_costs",)))
+        return node
+
+    def _cost_model(self, node: Node, path: Path, chain: tuple[Path, ...]) -> Node:
+        """Merge a cost model onto what it extends, then fill in the defaults of its machine and mechanisms."""
+        merged = self._extended(node, path, chain)
+        schemas: dict[tuple[str, ...], type[Spec | Parameters]] = {("machine",): MachineSpec}
+        schemas |= {("mechanisms", name): mechanism.schema for name, mechanism in BY_NAME.items()}
+        for where, schema in schemas.items():
+            merged = _with_schema_defaults(merged, where, schema)
+        return merged
+
+    def _extended(self, node: Node, path: Path, chain: tuple[Path, ...]) -> Node:
+        extends = node.child("extends")
+        if extends is None or extends.value is None:
+            return node
+        where = ("extends",)
+        if not isinstance(extends.value, str):
+            raise SpecError([extends.mark.fault(where, "expected the name or the path of one cost model")])
+        chain = (*chain, path.resolve())
+        base = _found(extends, "cost-model", path.parent, where)
+        if base.resolve() in chain:
+            circle = " -> ".join(shown(link) for link in (*chain, base))
+            raise SpecError([extends.mark.fault(where, f"circular: {circle}")])
+        below = self._load(base)
+        _kind(below, ("cost-model",))
+        own = {key: value for key, value in node.children() if isinstance(key, str) and key != "extends"}
+        return merge(self._extended(below, base, chain), replace(node, value=own))
+
+
+def _kind(node: Node, wanted: tuple[DocumentKind, ...]) -> DocumentKind:
+    child = node.child("document")
+    for kind in wanted:
+        if child is not None and child.value == kind:
+            return kind
+    mark = child.mark if child is not None else node.mark
+    raise SpecError([mark.fault(("document",), f"expected 'document: {' | '.join(wanted)}' at the top of the file")])
+
+
+def _label(entry: Node, part: str | int, where: Where) -> str:
+    """Return the label of an entry: its key, or in a list the last part of the reference."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(entry.value, str):
+        message = "expected a name or a path in this list; to write a document in place, use 'label: {...}' pairs"
+        raise SpecError([entry.mark.fault(where, message)])
+    name = Path(entry.value).name
+    return name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".parquet")
+
+
+def _found(reference: Node, kind: DocumentKind, folder: Path, where: Where) -> Path:
+    try:
+        return find(str(reference.value), kind, folder)
+    except InputError as error:
+        raise SpecError([reference.mark.fault(where, str(error))]) from None
+
+
+def _bare_recording(path: Path) -> Node:
+    mark = Mark(shown(path), 0, 0)
+    texts = {"document": "workload", "title": path.stem, "recording": str(path.resolve()), "host_costs": HOST_COSTS}
+    return Node({key: Node(text, mark, source=text) for key, text in texts.items()}, mark, dict.fromkeys(texts, mark))
+
+
+def _with_schema_defaults(node: Node, where: tuple[str, ...], schema: type[Spec | Parameters]) -> Node:
+    """Fill in the defaults of a schema at a path, if the document has that path."""
+    if not where:
+        fields = schema.model_fields.items()
+        return _with_defaults(
+            node,
+            {name: field.default for name, field in fields if not field.is_required() and not field.default_factory},
+        )
+    child = node.child(where[0])
+    return node if child is None else _with(node, where[0], _with_schema_defaults(child, where[1:], schema))
+
+
+def _with_defaults(node: Node, defaults: dict[str, str | int | None]) -> Node:
+    for name, default in defaults.items():
+        if isinstance(node.value, dict) and name not in node.value:
+            node = _with(node, name, Node(default, node.mark, source="null" if default is None else str(default)))
+    return node
+
+
+def _with(node: Node, key: str, child: Node) -> Node:
+    entries = {part: entry for part, entry in node.children() if isinstance(part, str)}
+    return replace(node, value={**entries, key: child}, keys={**node.keys, key: node.keys.get(key, child.mark)})

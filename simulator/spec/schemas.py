@@ -1,0 +1,15 @@
+"""The schema of each kind of document."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from simulator.spec.cost_model import CostModelSpec
+from simulator.spec.experiment import ExperimentSpec
+from simulator.spec.workload import WorkloadSpec
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "experiment": ExperimentSpec,
+    "workload": WorkloadSpec,
+    "cost-model": CostModelSpec,
+}

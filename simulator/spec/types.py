@@ -1,0 +1,44 @@
+"""The types of YAML values: quantities with units, read from text such as ``'1931 cycles'``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from simulator.units import Clock, Cost, parse_clock, parse_duration, parse_rate, parse_size
+
+T = TypeVar("T")
+
+
+class Spec(BaseModel):
+    """The base of all specs: no unknown keys, no coercion, no change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+def _quantity(parse: Callable[[str], T], example: str) -> Any:
+    unit = example.partition(" ")[2]
+
+    def read(value: Any) -> T:
+        if isinstance(value, str):
+            return parse(value)
+        if isinstance(value, bool) or (not hasattr(value, "__index__") and not hasattr(value, "as_tuple")):
+            raise ValueError(f"expected a quantity with a unit, such as '{example}'")
+        raise ValueError(f"the unit is missing: write '{value} {unit}'")
+
+    return PlainValidator(read), WithJsonSchema({"type": "string", "examples": [example]})
+
+
+CostValue = Annotated[Cost, *_quantity(Cost.parse, "1931 cycles")]
+ClockValue = Annotated[Clock, *_quantity(parse_clock, "3800 MHz")]
+Duration = Annotated[int, *_quantity(parse_duration, "10 us")]
+Rate = Annotated[Fraction, *_quantity(parse_rate, "100 Hz")]
+Size = Annotated[int, *_quantity(parse_size, "4 KiB")]
+Bandwidth = Annotated[int, *_quantity(lambda text: parse_size(text.removesuffix("/s")), "100 MB/s")]
+
+Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]

@@ -1,0 +1,327 @@
+"""The columnar event stream: what a workload is to the engines, in memory and as Parquet.
+
+A stream gives, for each virtual CPU, batches of rows in the order in which that CPU runs them. A row is one event, or
+``count`` alike in a row. Before its event a row may compute (``user_ns``, ``kernel_ns``), and before that wait for a
+*signal* which another row posts. Signals carry the causes of a recording: who woke whom, which request ended which
+wait. A reader holds one batch per virtual CPU at a time, so memory does not grow with the stream.
+
+The order within one row is: compute, wait for the signal, the event, post the signal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulator.errors import StreamError, did_you_mean
+from simulator.events import BY_CODE
+
+FORMAT_VERSION = 1
+_HEADER_KEY = b"vmmsim"
+ROWS_PER_BATCH = 65_536
+
+Array = npt.NDArray[Any]
+
+AS_RECORDED, ASYNCHRONOUS, BLOCKING = 0, 1, 2
+"""Values of ``completion``: the times are in the recording, so the row just goes on; a request goes to the machine's
+device and interrupts when done; the virtual CPU waits for the request, or after a halt for the next interrupt."""
+
+START_SIGNAL = 0
+"""The signal that is posted when the run begins: waits for it with a latency are waits until a moment of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its type, the value that an absent column stands for, the least value allowed, and its meaning."""
+
+    name: str
+    dtype: str
+    default: int
+    least: int
+    about: str
+
+
+# fmt: off
+COLUMNS: tuple[Column, ...] = (
+    Column("kind", "int16", 0, 1, "code of the event kind"),
+    Column("count", "int64", 1, 1, "how many events alike in a row"),
+    Column("user_ns", "int64", 0, 0, "user computation before the event, native, nanoseconds"),
+    Column("kernel_ns", "int64", 0, 0, "kernel computation before the event, native, nanoseconds"),
+    Column("idle_ns", "int64", 0, 0, "idle time before the event as recorded, nanoseconds; not replayed"),
+    Column("task", "int32", -1, -1, "task that is running; for context_switch and wake: the task switched to or woken"),
+    Column("space", "int64", -1, -1, "address space"),
+    Column("page", "int64", -1, -1, "virtual page number (address / 4096)"),
+    Column("site", "int64", -1, -1, "code address of the instruction"),
+    Column("size", "int64", -1, -1, "bytes of a request; instructions of new code"),
+    Column("device", "int16", -1, -1, "index into the header's list of devices"),
+    Column("number", "int64", -1, -1, "number of the system call, port, register or vector"),
+    Column("completion", "int8", 0, 0, "how a request or halt ends: 0 as recorded, 1 asynchronously, 2 it blocks"),
+    Column("waits", "int64", -1, -1, "signal awaited before the event; 0 is the start of the run"),
+    Column("wait_latency_ns", "int64", 0, 0, "time from the awaited signal to the event, nanoseconds"),
+    Column("posts", "int64", -1, -1, "signal posted when the event has been served"),
+    Column("post_delay_ns", "int64", 0, 0, "time from the end of the event to the posted signal, nanoseconds"),
+)
+# fmt: on
+COLUMN: dict[str, Column] = {column.name: column for column in COLUMNS}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one virtual CPU, as columns of equal length; an absent column stands for its default."""
+
+    columns: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.columns["kind"])
+
+    def column(self, name: str) -> Array:
+        """Return a column, filled with its default if absent."""
+        if name in self.columns:
+            return self.columns[name]
+        return np.full(len(self), COLUMN[name].default, dtype=COLUMN[name].dtype)
+
+    def cell(self, name: str, row: int) -> int:
+        """Return one cell, or the column's default if the column is absent."""
+        return int(self.columns[name][row]) if name in self.columns else COLUMN[name].default
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a stream says of itself.
+
+    ``recorded_ns`` is the wall time of the recording (0 for synthetic streams), ``provenance`` says where and how it
+    was made, ``tasks`` names tasks by number, ``devices`` are the names that the column ``device`` indexes.
+    """
+
+    title: str
+    vcpus: int = 1
+    recorded_ns: int = 0
+    devices: tuple[str, ...] = ()
+    tasks: Mapping[int, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """Return the header as JSON, with the dictionaries of event kinds and columns: a file explains itself."""
+        document = asdict(self)
+        document["tasks"] = {str(number): name for number, name in sorted(self.tasks.items())}
+        document["clock"] = "1 GHz: durations are whole nanoseconds"
+        document["kinds"] = {str(code): kind.name for code, kind in BY_CODE.items()}
+        document["columns"] = {column.name: column.about for column in COLUMNS}
+        return json.dumps(document)
+
+    @classmethod
+    def from_json(cls, text: str) -> Header:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: the text is something else.
+        """
+        document = json.loads(text)
+        return cls(
+            title=str(document["title"]),
+            vcpus=int(document["vcpus"]),
+            recorded_ns=int(document["recorded_ns"]),
+            devices=tuple(map(str, document["devices"])),
+            tasks={int(number): str(name) for number, name in document["tasks"].items()},
+            provenance=dict(document["provenance"]),
+            version=int(document["version"]),
+        )
+
+
+class EventStream(Protocol):
+    """What engines read: a header, and batches of rows for each virtual CPU, as often as asked."""
+
+    @property
+    def header(self) -> Header:
+        """What the stream says of itself."""
+
+    def batches(self, vcpu: int) -> Iterator[Batch]:
+        """Give the rows of one virtual CPU, in order, from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStream:
+    """A stream held in memory: a sequence of batches for each virtual CPU."""
+
+    header: Header
+    rows: Sequence[Sequence[Batch]]
+
+    def batches(self, vcpu: int) -> Iterator[Batch]:
+        """Give the rows of one virtual CPU, in order."""
+        return iter(self.rows[vcpu])
+
+
+class ParquetStream:
+    """A stream in a Parquet file, read a row group at a time.
+
+    Raises:
+        StreamError: the file is missing, truncated, corrupt, or no event stream.
+    """
+
+    def __init__(self, path: Path, header: Header, rows: int, groups: Sequence[Sequence[int]]) -> None:
+        self.path = path
+        self.rows = rows
+        self._header = header
+        self._groups = groups
+
+    @classmethod
+    def open(cls, path: Path) -> ParquetStream:
+        """Open a file and check its header; rows are read, and checked, as they are asked for."""
+        if not path.is_file():
+            raise StreamError(f"{path}: no such file")
+        try:
+            with pq.ParquetFile(path) as file:
+                metadata = file.schema_arrow.metadata or {}
+                if _HEADER_KEY not in metadata:
+                    raise StreamError(f"{path}: a Parquet file, but not an event stream: it has no vmmsim header")
+                header = Header.from_json(metadata[_HEADER_KEY].decode())
+                _check_columns(path, file.schema_arrow)
+                rows = file.metadata.num_rows
+                groups = _groups_by_vcpu(path, file.metadata, header.vcpus)
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, StreamError):
+                raise
+            raise StreamError(
+                f"{path}: not a readable event stream, truncated or corrupt ({_first_line(error)})"
+            ) from error
+        if header.version > FORMAT_VERSION:
+            raise StreamError(f"{path}: format version {header.version}, this vmmsim reads up to {FORMAT_VERSION}")
+        return cls(path, header, rows, groups)
+
+    @property
+    def header(self) -> Header:
+        """What the file says of itself."""
+        return self._header
+
+    def batches(self, vcpu: int) -> Iterator[Batch]:
+        """Read the rows of one virtual CPU, a row group at a time, checking each."""
+        row = 0
+        try:
+            with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+                for group in self._groups[vcpu]:
+                    table = file.read_row_group(group)
+                    batch = _batch_from_table(table)
+                    check_batch(batch, self.header, f"{self.path}: virtual CPU {vcpu}", row)
+                    row += len(batch)
+                    yield batch
+        except (pa.ArrowException, OSError) as error:
+            raise StreamError(f"{self.path}: the rows are truncated or corrupt ({_first_line(error)})") from error
+
+
+def write_parquet(stream: EventStream, path: Path) -> None:
+    """Write a stream; each row group holds rows of one virtual CPU, which is what lets a reader stream each CPU.
+
+    The same stream gives the same bytes (with the same version of the Parquet library). The file takes its name when it
+    is whole.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        _write(stream, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(stream: EventStream, path: Path) -> None:
+    vcpus = range(stream.header.vcpus)
+    used = {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
+    names = [column.name for column in COLUMNS if column.name in used]
+    schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
+    schema = schema.with_metadata({_HEADER_KEY: stream.header.to_json().encode()})
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        for vcpu in vcpus:
+            for batch in stream.batches(vcpu):
+                arrays = [np.full(len(batch), vcpu, dtype="int32"), *(batch.column(name) for name in names)]
+                writer.write_table(pa.table(list(map(pa.array, arrays)), schema=schema), row_group_size=ROWS_PER_BATCH)
+
+
+def content_hash(stream: EventStream) -> str:
+    """Return a SHA-256 over the rows alone: the same rows give the same hash however they are cut into batches."""
+    total = hashlib.sha256()
+    for vcpu in range(stream.header.vcpus):
+        parts = {column.name: hashlib.sha256() for column in COLUMNS}
+        for batch in stream.batches(vcpu):
+            for column in COLUMNS:
+                parts[column.name].update(np.ascontiguousarray(batch.column(column.name), dtype=column.dtype).tobytes())
+        for column in COLUMNS:
+            total.update(parts[column.name].digest())
+    return total.hexdigest()
+
+
+def check_batch(batch: Batch, header: Header, where: str, first_row: int = 0) -> None:
+    """Check every value of a batch against the table of columns.
+
+    Raises:
+        StreamError: names the row (from 0), the column, the value and what was expected.
+    """
+    for name, values in batch.columns.items():
+        column = COLUMN[name]
+        low = np.flatnonzero(values < column.least)
+        if len(low):
+            row = int(low[0])
+            raise StreamError(
+                f"{where}, row {first_row + row}, column '{name}': {int(values[row])} is out of range, "
+                f"expected {column.least} or more ({column.about})"
+            )
+    for name, known, expected in (
+        ("kind", list(BY_CODE), "the code of an event kind of this version"),
+        ("device", list(range(-1, len(header.devices))), f"one of the header's {len(header.devices)} devices"),
+    ):
+        values = batch.column(name)
+        bad = np.flatnonzero(~np.isin(values, known))
+        if len(bad):
+            row = int(bad[0])
+            raise StreamError(f"{where}, row {first_row + row}, column '{name}': {int(values[row])} is not {expected}")
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
+    if "kind" not in schema.names or "vcpu" not in schema.names:
+        raise StreamError(
+            f"{path}: an event stream needs the columns 'kind' and 'vcpu', found {', '.join(schema.names)}"
+        )
+    for found in schema:
+        if found.name != "vcpu" and found.name not in COLUMN:
+            raise StreamError(f"{path}: unknown column '{found.name}'{did_you_mean(found.name, COLUMN)}")
+        if not pa.types.is_integer(found.type):
+            raise StreamError(f"{path}: column '{found.name}' holds {found.type}, expected whole numbers")
+
+
+def _groups_by_vcpu(path: Path, metadata: pq.FileMetaData, vcpus: int) -> list[list[int]]:
+    """Sort row groups by the one virtual CPU that each holds, by their statistics."""
+    position = metadata.schema.names.index("vcpu")
+    groups: list[list[int]] = [[] for _ in range(vcpus)]
+    for index in range(metadata.num_row_groups):
+        statistics = metadata.row_group(index).column(position).statistics
+        if statistics is None or statistics.min != statistics.max or not 0 <= statistics.min < vcpus:
+            raise StreamError(
+                f"{path}: row group {index} does not hold the rows of one virtual CPU of 0 to {vcpus - 1}"
+            )
+        groups[statistics.min].append(index)
+    return groups
+
+
+def _batch_from_table(table: pa.Table) -> Batch:
+    columns = {}
+    for name in table.column_names:
+        if name == "vcpu":
+            continue
+        if table[name].null_count:
+            raise StreamError(f"column '{name}' has empty cells")
+        columns[name] = table[name].to_numpy().astype(COLUMN[name].dtype)
+    return Batch(columns)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

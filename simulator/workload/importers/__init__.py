@@ -1,0 +1,1 @@
+"""Importers: recordings of real systems become event streams, one module a format."""

@@ -1,0 +1,219 @@
+"""Imports recordings of Linux ``perf``: the text of ``perf script --ns -F comm,pid,tid,cpu,time,event,trace``.
+
+What each tracepoint becomes stands in ``perf_reader``, page tables and address spaces in ``address_spaces``, waits and
+what ends them in ``causes``.
+
+**Time.** The gap before a row is the time since the previous row of the same CPU, split by mode. A gap belongs to user
+mode if a system call or a fault from user mode ends it, or an interrupt while the task was last known in user mode; to
+the idle task if that runs; else to the kernel. A task never seen in user mode is in the kernel. So the gaps of a CPU
+add up exactly to the time from the recording's first line to the CPU's last row.
+
+**Page tables.** Page-table writes are told from the memory counters of ``kmem:rss_stat``: growth is entries set,
+shrinking entries cleared. A fault on a present page rewrites one entry, unless the counters tell of it. At a fork the
+kernel also write-protects the parent's anonymous entries. All that were copied are the upper bound; an entry that is
+write-protected already is not written again, so the number here is the smaller of that and of the distinct pages that
+faulted for writing in the parent's space since its previous fork. The report's notes tell both numbers.
+
+**Lost lines.** A CPU that comes to another task with no ``sched:sched_switch`` line keeps its times and makes no event;
+the report's notes count such places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulator.errors import StreamError
+from simulator.events import BY_CODE, HALT, INTERRUPT_COMPLETION
+from simulator.stream import Header, MemoryStream
+from simulator.workload.importers import perf_text
+from simulator.workload.importers.causes import BY_KERNEL, Cpu
+from simulator.workload.importers.perf_reader import SPACE_SWITCH, SPACE_SWITCH_GUESS, Reader
+from simulator.workload.importers.perf_text import Progress
+from simulator.workload.importers.rows import PTE_MODIFY, Matrix
+
+UNREADABLE = "unreadable line"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of each line of a recording.
+
+    ``with_event``, ``without_event`` (known tracepoints that carry no event of their own, or none this time) and
+    ``unknown`` (by tracepoint, or under 'unreadable line') count lines, and together are all ``lines``. ``events``
+    counts events by kind; ``derived`` those among them that no line of their own tells. ``waits`` counts rows that
+    wait, by what ends the wait.
+    """
+
+    lines: int
+    events: Mapping[str, int]
+    derived: Mapping[str, int]
+    with_event: Mapping[str, int]
+    without_event: Mapping[str, int]
+    unknown: Mapping[str, int]
+    first_unreadable_line: int | None
+    waits: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def import_perf(
+    path: Path,
+    title: str | None = None,
+    provenance: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> tuple[MemoryStream, ImportReport]:
+    """Read a recording; return its event stream and what became of each line.
+
+    ``title`` is the stream's (the file's name by default), ``provenance`` is added to what the file itself tells, and
+    ``progress`` is told the bytes read so far and all of them.
+
+    Raises:
+        StreamError: no such file; cut in the middle of a line; gzip data truncated or corrupt; time runs backward; no
+            event in it. The message names file and line.
+    """
+    reader = Reader(path)
+    for lines in perf_text.read_lines(path, progress):
+        reader.read(lines)
+    derived = _finish(reader)
+    report = _report(reader, derived)
+    header = Header(
+        title=title or path.name.split(".")[0],
+        vcpus=len(reader.cpus),
+        recorded_ns=reader.latest - reader.start,
+        devices=tuple(reader.devices),
+        tasks={0: "swapper"} | {tid: task.comm for tid, task in reader.tasks.items()},
+        provenance=_provenance(path, reader) | dict(provenance or {}),
+    )
+    return MemoryStream(header, [cpu.batches() for cpu in _in_order(reader)]), report
+
+
+def _in_order(reader: Reader) -> list[Cpu]:
+    return [cpu for _, cpu in sorted(reader.cpus.items())]
+
+
+def _provenance(path: Path, reader: Reader) -> dict[str, object]:
+    tracepoints = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values()}
+    return {
+        "source": "perf script",
+        "file": path.name,
+        "sha256": perf_text.sha256(path),
+        "lines": reader.lines,
+        "tracepoints": dict(sorted(tracepoints.items())),
+    }
+
+
+def _finish(reader: Reader) -> dict[str, int]:
+    """Close all rows at the end of the file; return the number of derived events by kind."""
+    cpus = _in_order(reader)
+    for cpu in cpus:
+        cpu.flush_modify()
+        cpu.elapse(reader.latest, BY_KERNEL)
+        if cpu.is_idle and not cpu.woken:
+            cpu.sleep()
+        cpu.finish()
+    spaces = reader.spaces.numbering()
+    users = [task.tid for task in reader.tasks.values() if task.seen_in_user_mode]
+    completions = switches = 0
+    for cpu in cpus:
+        cpu.column("space")[:] = spaces[cpu.column("space")]
+        completions += _settle_completions(reader, cpu)
+        switches += _settle_switches(reader, cpu, users)
+        cpu.keep(cpu.column("kind") > 0)
+    if not any(len(cpu.column("kind")) for cpu in cpus):
+        hint = f"; line {reader.first_unreadable} is none of perf script" if reader.first_unreadable else ""
+        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event{hint}")
+    _number_densely([cpu.column("space") for cpu in cpus])
+    derived = {
+        "halt": _count(cpus, HALT),
+        "interrupt_completion": completions,
+        "pte_modify": _count(cpus, PTE_MODIFY),
+        "space_switch": switches,
+    }
+    return {name: count for name, count in derived.items() if count}
+
+
+def _settle_completions(reader: Reader, cpu: Cpu) -> int:
+    """Confirm the guessed completions of interrupts whose vectors have no tracepoint for it; return how many."""
+    kinds = cpu.column("kind")
+    confirmed = [
+        guess for vector, guess in reader.guesses.completions.items() if vector not in reader.guesses.vectors_with_exit
+    ]
+    rows = np.isin(kinds, confirmed)
+    kinds[rows] = INTERRUPT_COMPLETION
+    return int(rows.sum())
+
+
+def _settle_switches(reader: Reader, cpu: Cpu, users: Sequence[int]) -> int:
+    """Confirm guessed space switches, between tasks of different spaces that ran in user mode; return how many."""
+    if reader.guesses.switch_lines:
+        return 0
+    kinds, spaces = cpu.column("kind"), cpu.column("space")
+    rows = np.flatnonzero((kinds == SPACE_SWITCH_GUESS) & np.isin(cpu.column("task"), users))
+    changed = np.diff(spaces[rows], prepend=-2) != 0
+    kinds[rows[changed]] = SPACE_SWITCH
+    return int(changed.sum())
+
+
+def _number_densely(columns: Sequence[Matrix]) -> None:
+    """Number the spaces that occur from 0, in the order of their making."""
+    used = np.unique(np.concatenate(columns))
+    used = used[used >= 0]
+    for column in columns:
+        known = column >= 0
+        column[known] = np.searchsorted(used, column[known])
+
+
+def _count(cpus: Sequence[Cpu], kind: int) -> int:
+    return sum(int(cpu.column("count")[cpu.column("kind") == kind].sum()) for cpu in cpus)
+
+
+def _report(reader: Reader, derived: Mapping[str, int]) -> ImportReport:
+    cpus = _in_order(reader)
+    known = [tracepoint for tracepoint in reader.tracepoints.values() if tracepoint.known]
+    unknown = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values() if not tracepoint.known}
+    if reader.unreadable:
+        unknown[UNREADABLE] = reader.unreadable
+    events = {kind.name: _count(cpus, kind.code) for kind in BY_CODE.values()}
+    return ImportReport(
+        lines=reader.lines,
+        events={name: count for name, count in events.items() if count},
+        derived=derived,
+        with_event={t.name: t.with_event for t in known if t.with_event},
+        without_event={t.name: t.lines - t.with_event for t in known if t.lines > t.with_event},
+        unknown=unknown,
+        first_unreadable_line=reader.first_unreadable,
+        waits=dict(sorted(reader.causes.waits.items())),
+        notes=_notes(reader, derived),
+    )
+
+
+def _notes(reader: Reader, derived: Mapping[str, int]) -> tuple[str, ...]:
+    """Say in words what the importer derived, could not know, or found odd."""
+    about = {
+        "halt": "the idle task has no tracepoint: a CPU sleeps where its idle time passes",
+        "interrupt_completion": "of interrupts that have no exit line: at the same moment",
+        "pte_modify": f"{reader.protected} in the parents of forks, the others after faults on present pages",
+        "space_switch": "from sched_switch, as no tlb_flush line tells of any",
+    }
+    notes = [f"derived: {count} {name} ({about[name]})" for name, count in derived.items()]
+    if reader.copied:
+        notes.append(
+            f"forks copied {reader.copied} anonymous entries, of which {reader.protected} were written in the parents "
+            "(write-protected): those whose pages had a write fault since the space's previous fork"
+        )
+    numbers = {
+        "lines repeat the line before exactly, to the nanosecond: each is an event, though none can have happened": (
+            reader.repeated
+        ),
+        "memory counters with an unknown base: their first change makes no event": reader.spaces.unknown_bases,
+        "times a CPU came to another task without a sched_switch line": reader.unannounced,
+        "disk requests issued again before their completion: each issue is an event": reader.causes.reissued,
+        "disk requests issued and not completed in the recording": reader.causes.open_requests,
+    }
+    notes += [f"{count} {text}" for text, count in numbers.items() if count]
+    if reader.first_unreadable is not None:
+        notes.append(f"{reader.unreadable} lines unreadable, the first is line {reader.first_unreadable}")
+    return tuple(notes)

@@ -1,0 +1,103 @@
+"""Recorded streams made ready for a replay: what events cost on the machine recorded is taken off the gaps.
+
+The gap before an event was measured from the moment of the event before it, so it holds that event's native cost. A
+replay adds its own cost for that event; hence the recorded one is taken off first: off kernel computation, then off
+user computation, then off idle time. Events of one moment (one line of a recording may stand for several) are taken
+together off the gap that follows them. What is still left was shorter in the recording than the cost stated: it is
+clipped at zero, and reported. Likewise a replay counts the delay of a posted signal from the end of its event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.events import BY_CODE
+from simulator.stream import Array, Batch, EventStream, Header
+
+HostCost = Callable[[int], int]
+"""Nanoseconds that one event of a kind (code) took on the machine recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clipping:
+    """How many gaps were shorter than the cost of the event before them, and by how many nanoseconds in all."""
+
+    gaps: int = 0
+    nanoseconds: int = 0
+
+    def __add__(self, other: Clipping) -> Clipping:
+        return Clipping(self.gaps + other.gaps, self.nanoseconds + other.nanoseconds)
+
+
+class WithoutHostCosts:
+    """A recorded stream whose gaps hold computation alone; see this module's text.
+
+    ``clipping`` tells what was clipped. In the header, ``recorded_ns`` is extended to the end of the last event: the
+    recording itself knows only when that event began.
+    """
+
+    def __init__(self, stream: EventStream, host_cost: HostCost) -> None:
+        self._stream = stream
+        self._host_cost = host_cost
+        self._costs = np.full(max(BY_CODE) + 1, -1, dtype=np.int64)
+        self.clipping = Clipping()
+        ends = [0]
+        for vcpu in range(stream.header.vcpus):
+            end = owed = 0
+            for batch in stream.batches(vcpu):
+                _, clipping, owed = self._take_off(batch, owed)
+                self.clipping += clipping
+                end += int(_gaps(batch).sum())
+            ends.append(end + owed)
+        self._header = replace(stream.header, recorded_ns=max(ends))
+
+    @property
+    def header(self) -> Header:
+        """What the stream says of itself, with ``recorded_ns`` up to the end of the last event."""
+        return self._header
+
+    def batches(self, vcpu: int) -> Iterator[Batch]:
+        """Give the rows of one virtual CPU, in order."""
+        owed = 0
+        for batch in self._stream.batches(vcpu):
+            ready, _, owed = self._take_off(batch, owed)
+            yield ready
+
+    def _own_costs(self, batch: Batch) -> Array:
+        """Return what each row cost on the machine recorded, in nanoseconds."""
+        kinds = batch.columns["kind"]
+        for kind in np.unique(kinds[self._costs[kinds] < 0]).tolist():
+            self._costs[kind] = self._host_cost(kind)
+        own: Array = self._costs[kinds] * batch.column("count")
+        return own
+
+    def _take_off(self, batch: Batch, owed: int) -> tuple[Batch, Clipping, int]:
+        """Take costs off the gaps that follow them.
+
+        ``owed`` is what rows before the batch cost and no gap has paid for; what the batch leaves is returned last.
+        """
+        own = self._own_costs(batch)
+        gaps = _gaps(batch)
+        before = owed + np.concatenate(([0], np.cumsum(own)[:-1]))  # of all rows before each row of the batch
+        following = np.flatnonzero(gaps)
+        paid = np.concatenate(([0], before[following]))  # up to each gap
+        left = np.zeros(len(batch), dtype=np.int64)
+        left[following] = np.diff(paid)
+        columns = dict(batch.columns)
+        for name in ("kernel_ns", "user_ns", "idle_ns"):
+            taken = np.minimum(batch.column(name), left)
+            columns[name] = batch.column(name) - taken
+            left -= taken
+        late = before - paid[np.searchsorted(following, np.arange(len(batch)), side="right")]
+        columns["post_delay_ns"] = np.maximum(batch.column("post_delay_ns") - own - late, 0)
+        clipping = Clipping(int(np.count_nonzero(left)), int(left.sum()))
+        return Batch(columns), clipping, int(owed + own.sum() - paid[-1])
+
+
+def _gaps(batch: Batch) -> Array:
+    """Return the recorded time before each row, in nanoseconds."""
+    gaps: Array = batch.column("user_ns") + batch.column("kernel_ns") + batch.column("idle_ns")
+    return gaps

@@ -1,0 +1,285 @@
+"""The command line, as people and scripts meet it: exit codes, messages, files."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.spec.library import root
+
+VMMSIM = [sys.executable, "-m", "simulator.cli"]
+
+MODEL = """\
+document: cost-model
+title: small
+machine: {name: m, clock: 1 GHz}
+mechanisms:
+  direct_execution:
+    events:
+      syscall: {syscall: 2}
+      rdtsc: {rdtsc: 1}
+      user_compute: {compute: 1}
+costs:
+  compute: {cost: 1 ns, source: definition, status: published}
+  syscall: {cost: 10 cycles, source: test, status: assumed}
+  rdtsc: {cost: 3.5 cycles, source: test, status: assumed}
+"""
+WORKLOAD = """\
+document: workload
+title: small
+events:
+  - syscall: 1000
+  - user_compute: 1 us
+"""
+EXPERIMENT = """\
+document: experiment
+title: small
+workloads: [w.yaml]
+models: [m.yaml]
+baseline: m
+"""
+
+
+def vmmsim(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "100", **more}
+    command = [*VMMSIM, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "m.yaml").write_text(MODEL)
+    (tmp_path / "w.yaml").write_text(WORKLOAD)
+    (tmp_path / "e.yaml").write_text(EXPERIMENT)
+    return tmp_path
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the message of a run that refused its input, in one line a fault and without a traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_run_writes_everything(folder: Path) -> None:
+    done = vmmsim("run", "e.yaml", "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "quiet when piped"
+    assert {path.name for path in (folder / "out").iterdir()} == {
+        "result.json",
+        "totals.csv",
+        "breakdown.csv",
+        "report.html",
+    } | ({"plots"} if (folder / "out" / "plots").exists() else set())
+    (total,) = table(folder / "out" / "totals.csv")
+    assert total == {
+        "workload": "w",
+        "model": "m",
+        "machine": "m",
+        "point": "",
+        "events": "1000",
+        "total_cycles": "21000",
+        "total_seconds": "0.000021000000",
+        "busy_cycles": "21000",
+        "wait_cycles": "0",
+        "idle_cycles": "0",
+        "relative_to_baseline": "1",
+    }
+    result = json.loads((folder / "out" / "result.json").read_text())
+    assert result["schema_version"] == 1
+    assert result["experiment"]["models"]["m"]["costs"]["syscall"]["cost"] == "10 cycles"
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_json(folder: Path) -> None:
+    done = vmmsim("run", "e.yaml", "--out", "out", "--json", "--no-plots", cwd=folder)
+    assert json.loads(done.stdout)["totals"][0]["total_cycles"] == "21000"
+
+
+@pytest.mark.parametrize(
+    ("setting", "cycles"),
+    [
+        ("models.m.costs.syscall=11 cycles", "23000"),
+        ("models.m.costs.syscall.cost=10.5 cycles", "22000"),
+        ("models.*.costs.compute=2 ns", "22000"),
+        ("models.m.mechanisms.direct_execution.events.syscall.syscall=3", "31000"),
+        ("workloads.w.events.0.syscall=1001", "21020"),
+        ("models.m.machine.clock=2 GHz", "22000"),
+    ],
+)
+def test_set_changes_totals_by_count_times_change(folder: Path, setting: str, cycles: str) -> None:
+    done = vmmsim("run", "e.yaml", "--out", "out", "--no-plots", "--set", setting, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert table(folder / "out" / "totals.csv")[0]["total_cycles"] == cycles
+
+
+def test_set_nowhere_names_the_nearest(folder: Path) -> None:
+    message = refused(vmmsim("run", "e.yaml", "--set", "models.m.costs.sycsall=1 cycles", cwd=folder))
+    assert "did you mean 'models.m.costs.syscall'" in message
+    assert not (folder / "results").exists()
+
+
+def test_set_that_nothing_used_is_a_warning(folder: Path) -> None:
+    for setting in ("models.m.costs.rdtsc=9 cycles", "models.m.machine.time_slice=1 ms"):
+        done = vmmsim("run", "e.yaml", "--out", "out", "--no-plots", "--set", setting, cwd=folder)
+        assert done.returncode == 0
+        assert done.stderr == f"warning: --set {setting}: nothing in this run used it\n"
+
+
+def test_set_needs_a_value_and_a_unit(folder: Path) -> None:
+    assert "expected path=value" in refused(vmmsim("run", "e.yaml", "--set", "models.m.costs.syscall", cwd=folder))
+    message = refused(vmmsim("run", "e.yaml", "--set", "models.m.costs.syscall=11", cwd=folder))
+    assert "--set" in message and "the unit is missing: write '11 cycles'" in message
+
+
+BAD = [
+    ("m.yaml", "syscall: {cost: 10 cycles", "sycsall: {cost: 10 cycles", "m.yaml:7:26: models.m.mechanisms.direct_execution.events.syscall.syscall: the action 'syscall' has no cost: add it under costs (did you mean 'sycsall'?)"),
+    ("m.yaml", "10 cycles", "10", "the unit is missing: write '10 cycles'"),
+    ("m.yaml", "10 cycles", "-10 cycles", "m.yaml:12:19: models.m.costs.syscall.cost: a cost cannot be negative, found '-10 cycles'"),
+    ("m.yaml", "title: small", "title: small\ntitle: twice", "m.yaml:3:1: title: the key 'title' stands twice (first at line 2)"),
+    ("m.yaml", "title: small", "titel: small", "unknown key 'titel' (did you mean 'title'?)"),
+    ("m.yaml", "title: small", "title: small\nextends: m.yaml", "circular: m.yaml -> m.yaml"),
+    ("m.yaml", "title: small", "title: small\nextends: pentium/native", "no cost-model 'pentium/native'"),
+    ("m.yaml", "syscall: {syscall: 2}", "sycsall: {syscall: 2}", "no event kind 'sycsall' (did you mean 'syscall'?)"),
+    ("m.yaml", "syscall: {syscall: 2}", "cpuid: {syscall: 2}", "no recipe for the event 'syscall' of workload w"),
+    ("m.yaml", "syscall: {syscall: 2}", "syscall: {syscall: NO}", "expected a whole number, found the text 'NO'"),
+    ("w.yaml", "syscall: 1000", "syscall: 1:30", "found the text '1:30' (YAML 1.2 reads 1:30 as text, not as 90)"),
+    ("w.yaml", "syscall: 1000", "syscall: 0", "w.yaml:4:14: workloads.w.events.0.syscall"),
+    ("w.yaml", "events:\n  - syscall: 1000\n  - user_compute: 1 us\n", "events: []\n", "w.yaml:3:9: workloads.w.events: expected at least 1"),
+    ("w.yaml", "title: small", "title: !!python/object:os.system small", "!!python/object:os.system"),
+    ("w.yaml", "title: small", "title: !!python/object/apply:os.system [x]", "python/object/apply"),
+    ("w.yaml", "document: workload", "document: cost-model", "expected 'document: workload'"),
+    ("w.yaml", "  - syscall: 1000", "\t- syscall: 1000", "tab"),
+    ("e.yaml", "w.yaml", "v.yaml", "e.yaml:3:13: workloads.0: no workload 'v.yaml'"),
+    ("e.yaml", "baseline: m", "baseline: n", "e.yaml:5:11: baseline: the experiment has no model 'n'"),
+    ("e.yaml", "baseline: m", "plots: [slodown]", "slodown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "message"), BAD)
+def test_bad_input(folder: Path, file: str, old: str, new: str, message: str) -> None:
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))
+    for verb in (["run", "--out", "out"], ["validate"]):
+        assert message in refused(vmmsim(*verb, "e.yaml", cwd=folder))
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(("text", "cycles"), [("1e3", "21000"), ("0010", "1200"), ("0x3E8", "21000")])
+def test_numbers_are_read_as_yaml_1_2_reads_them(folder: Path, text: str, cycles: str) -> None:
+    (folder / "w.yaml").write_text(WORKLOAD.replace("1000", text))
+    assert vmmsim("run", "e.yaml", "--out", "out", "--no-plots", cwd=folder).returncode == 0
+    assert table(folder / "out" / "totals.csv")[0]["total_cycles"] == cycles
+
+
+def test_all_faults_of_a_file_come_at_once(folder: Path) -> None:
+    bad = (
+        WORKLOAD.replace("syscall: 1000", "syscal: 1")
+        .replace("1 us", "1")
+        .replace("title: small", "title: a\ntitle: b\nx: 1")
+    )
+    (folder / "w.yaml").write_text(bad)
+    (folder / "m.yaml").write_text(MODEL.replace("3.5 cycles", "-3.5 cycles"))
+    lines = refused(vmmsim("validate", "e.yaml", cwd=folder)).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "m.yaml:13:17",
+        "w.yaml:3:1",
+        "w.yaml:4:1",
+        "w.yaml:6:5",
+        "w.yaml:7:19",
+    ]
+
+
+def test_missing_files(folder: Path) -> None:
+    message = refused(vmmsim("run", "experiments/nanobenchmark", cwd=folder))
+    assert "no such file" in message
+    assert "did you mean 'nanobenchmarks'" in refused(vmmsim("run", "nanobenchmrks", cwd=folder))
+    assert "no such file" in refused(vmmsim("import", "perf", "none.txt", cwd=folder))
+
+
+def test_a_corrupt_recording(folder: Path) -> None:
+    whole = (root() / "workloads/recorded/forkwait-500.parquet").read_bytes()
+    (folder / "r.parquet").write_bytes(whole[: len(whole) // 2])
+    (folder / "e.yaml").write_text(EXPERIMENT.replace("w.yaml", "r.parquet"))
+    assert "truncated or corrupt" in refused(vmmsim("run", "e.yaml", cwd=folder))
+
+
+def test_cut_recordings_of_perf(folder: Path) -> None:
+    line = "  fw  7/7  [000]  1.000000001:  raw_syscalls:sys_enter: NR 39 (0, 0, 0, 0, 0, 0)\n"
+    (folder / "whole.txt").write_text(line * 3)
+    assert vmmsim("import", "perf", "whole.txt", cwd=folder).returncode == 0
+    assert (folder / "whole.parquet").is_file()
+    (folder / "cut.txt").write_text(line * 3 + line[:30])
+    assert "cut.txt:4" in refused(vmmsim("import", "perf", "cut.txt", cwd=folder))
+    (folder / "cut.gz").write_bytes(gzip.compress((line * 100).encode())[:-20])
+    assert "cut.gz" in refused(vmmsim("import", "perf", "cut.gz", cwd=folder))
+    assert not list(folder.glob("cut*.parquet"))
+
+
+def test_an_alias_bomb(folder: Path) -> None:
+    levels = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))
+    (folder / "w.yaml").write_text(f"document: workload\na0: &a0 [x]\n{levels}\n")
+    assert "w.yaml" in refused(vmmsim("validate", "w.yaml", cwd=folder))
+
+
+def test_a_directory_that_is_no_result_is_not_replaced(folder: Path) -> None:
+    (folder / "precious").mkdir()
+    (folder / "precious" / "thesis.tex").write_text("x")
+    assert "choose another --out" in refused(vmmsim("run", "e.yaml", "--out", "precious", cwd=folder))
+    assert [path.name for path in (folder / "precious").iterdir()] == ["thesis.tex"]
+
+
+def test_usage_errors(folder: Path) -> None:
+    assert vmmsim("rnu", cwd=folder).returncode == 2
+    assert vmmsim("run", cwd=folder).returncode == 2
+    assert "did you mean 'workload'" in refused(vmmsim("schema", "worklod", cwd=folder))
+
+
+def test_a_run_that_cannot_end_exits_with_1(folder: Path) -> None:
+    (folder / "w.yaml").write_text(WORKLOAD.replace("syscall: 1000", "halt: 1"))
+    (folder / "m.yaml").write_text(MODEL.replace("rdtsc: {rdtsc: 1}", "halt: {rdtsc: 1}"))
+    done = vmmsim("run", "e.yaml", "--out", "out", cwd=folder)
+    assert done.returncode == 1
+    assert "workload 'w' under 'm': virtual CPU 0 halts" in done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_show_list_schema(folder: Path) -> None:
+    assert "hardware-vmm" in vmmsim("list", cwd=folder).stdout
+    shown = vmmsim("show", "pentium4-672/hardware-vmm", cwd=folder).stdout
+    assert "vm_exit + 10 vmcb_read + vm_entry" in shown and "Table 1" in shown
+    assert "context_switch" in vmmsim("show", "recorded/forkwait-500", cwd=folder).stdout
+    vmmsim("run", "e.yaml", "--out", "out", "--no-plots", cwd=folder)
+    assert "small" in vmmsim("show", "out", cwd=folder).stdout
+    for document in ("experiment", "workload", "cost-model"):
+        assert json.loads(vmmsim("schema", document, cwd=folder).stdout)["type"] == "object"
+
+
+def test_a_killed_run_leaves_no_result_that_looks_whole(folder: Path) -> None:
+    """Kill -9 at several moments: the directory is whole (an earlier result) or absent, and the next run clears up."""
+    (folder / "w.yaml").write_text(WORKLOAD.replace("syscall: 1000", "repeat: {times: 60000, events: [{syscall: 1}]}"))
+    command = [*VMMSIM, "run", "e.yaml", "--out", "out"]
+    for delay in (0.2, 0.6, 0.9, 1.2, 1.5, 1.8):
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        if (folder / "out").exists():
+            json.loads((folder / "out" / "result.json").read_text())
+            assert (folder / "out" / "report.html").read_text().rstrip().endswith("</html>")
+    assert vmmsim("run", "e.yaml", "--out", "out", cwd=folder).returncode == 0
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []

@@ -1,0 +1,195 @@
+"""The reference engine against closed forms, ties included."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from support import K, simple_model, stream
+
+from simulator.engine.base import CpuTime, Outcome, Replay
+from simulator.engine.reference import ReferenceEngine
+from simulator.errors import ModelError, RunError
+from simulator.model import CostModel, Device
+from simulator.stream import ASYNCHRONOUS, BLOCKING, MemoryStream
+
+INTERRUPTS = {"interrupt": "3 cycles", "interrupt_completion": "2 cycles"}
+CYCLE = 1000
+
+
+def replay(events: MemoryStream, model: CostModel, timer: int | None = None) -> Outcome:
+    return ReferenceEngine().run(Replay(events, model, Fraction(timer) if timer else None))
+
+
+def cycles(cpu: CpuTime) -> tuple[int, int, int, int]:
+    """Busy, waiting, idle and end of a CPU whose times are whole cycles."""
+    assert not any(value % CYCLE for value in (cpu.busy, cpu.waiting, cpu.idle, cpu.end))
+    return cpu.busy // CYCLE, cpu.waiting // CYCLE, cpu.idle // CYCLE, cpu.end // CYCLE
+
+
+def test_events_and_computation_add_up() -> None:
+    rows = [{"kind": K["syscall"], "count": 3, "user_ns": 10}, {"kind": K["rdtsc"], "kernel_ns": 5}]
+    outcome = replay(stream(rows), simple_model({"syscall": "11.4 cycles", "rdtsc": "100 cycles"}, mhz=2000))
+    assert outcome.makespan == (10 + 5) * 2000 + 3 * 11_400 + 100_000
+    assert outcome.counts.actions[K["user_compute"], "user_compute"] == 10
+    assert outcome.counts.actions[K["syscall"], "syscall"] == 3
+    assert outcome.counts.events == {K["user_compute"]: 1, K["kernel_compute"]: 1, K["syscall"]: 3, K["rdtsc"]: 1}
+
+
+def test_a_row_of_computation_is_not_an_event_of_its_own() -> None:
+    outcome = replay(stream([{"kind": K["user_compute"], "user_ns": 7}]), simple_model())
+    assert outcome.counts.events == {K["user_compute"]: 1}
+    assert outcome.makespan == 7 * CYCLE
+
+
+def test_a_wait_begins_when_the_signal_and_its_latency_have_passed() -> None:
+    waker = [{"kind": K["wake"], "user_ns": 100, "posts": 1, "post_delay_ns": 20}]
+    sleeper = [{"kind": K["syscall"], "user_ns": 10, "waits": 1, "wait_latency_ns": 5}]
+    outcome = replay(stream(waker, sleeper), simple_model({"wake": "1 cycles", "syscall": "4 cycles"}))
+    assert cycles(outcome.vcpus[0]) == (101, 0, 0, 101)
+    assert cycles(outcome.vcpus[1]) == (14, 0, 101 + 20 + 5 - 10, 130)
+
+
+def test_a_late_waiter_does_not_wait() -> None:
+    waker = [{"kind": K["wake"], "posts": 1}]
+    late = [{"kind": K["syscall"], "user_ns": 50, "waits": 1, "wait_latency_ns": 49}]
+    outcome = replay(stream(waker, late), simple_model({"wake": "1 cycles", "syscall": "1 cycles"}))
+    assert cycles(outcome.vcpus[1]) == (51, 0, 0, 51)
+
+
+def test_waits_for_the_start_of_the_run() -> None:
+    outcome = replay(
+        stream([{"kind": K["syscall"], "waits": 0, "wait_latency_ns": 30}]), simple_model({"syscall": "1 cycles"})
+    )
+    assert cycles(outcome.vcpus[0]) == (1, 0, 30, 31)
+
+
+def test_several_may_wait_for_one_signal() -> None:
+    waker = [{"kind": K["wake"], "user_ns": 9, "posts": 7}]
+    sleeper = [{"kind": K["syscall"], "waits": 7}]
+    outcome = replay(stream(sleeper, waker, sleeper), simple_model({"wake": "0 cycles", "syscall": "1 cycles"}))
+    assert [cpu.end for cpu in outcome.vcpus] == [10 * CYCLE, 9 * CYCLE, 10 * CYCLE]
+
+
+def test_a_signal_that_is_never_posted_is_an_error_that_names_it() -> None:
+    with pytest.raises(RunError, match="virtual CPU 1 waits, in row 0, for signal 4, which is never posted"):
+        replay(
+            stream([{"kind": K["syscall"]}], [{"kind": K["syscall"], "waits": 4}]),
+            simple_model({"syscall": "1 cycles", **INTERRUPTS}),
+            timer=100,
+        )
+
+
+def test_a_circle_of_waits_is_an_error() -> None:
+    first = [{"kind": K["syscall"], "waits": 1, "posts": 2}]
+    second = [{"kind": K["syscall"], "waits": 2, "posts": 1}]
+    with pytest.raises(RunError, match=r"virtual CPU 0 waits.*; virtual CPU 1 waits"):
+        replay(stream(first, second), simple_model({"syscall": "1 cycles"}))
+
+
+def test_a_blocking_request_waits_for_the_device_and_takes_its_interrupt() -> None:
+    rows = [{"kind": K["disk_request"], "device": 0, "size": 100, "completion": BLOCKING}, {"kind": K["syscall"]}]
+    model = simple_model(
+        {"disk_request": "10 cycles", "syscall": "1 cycles", **INTERRUPTS},
+        devices={"disk": Device(service_ns=500, bytes_per_second=10**9)},
+    )
+    outcome = replay(stream(rows, devices=["disk"]), model)
+    assert cycles(outcome.vcpus[0]) == (10 + 5 + 1, 600, 0, 616)
+    assert outcome.counts.events[K["interrupt"]] == outcome.counts.events[K["interrupt_completion"]] == 1
+
+
+def test_an_asynchronous_request_interrupts_the_computation_that_hides_it() -> None:
+    request = {"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS}
+    model = simple_model({"disk_request": "10 cycles", "syscall": "1 cycles", **INTERRUPTS}, devices={"d": Device(100)})
+    hidden = replay(stream([request, {"kind": K["syscall"], "user_ns": 200}], devices=["d"]), model)
+    assert cycles(hidden.vcpus[0]) == (10 + 200 + 5 + 1, 0, 0, 216)
+    drained = replay(stream([request], devices=["d"]), model)
+    assert cycles(drained.vcpus[0]) == (15, 0, 100, 115)
+
+
+def test_requests_queue_first_come_first_served() -> None:
+    requests = [{"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS, "count": 3}]
+    model = simple_model({"disk_request": "0 cycles", **INTERRUPTS}, devices={"d": Device(100)})
+    assert replay(stream(requests, devices=["d"]), model).makespan == (300 + 5) * CYCLE
+    wide = simple_model({"disk_request": "0 cycles", **INTERRUPTS}, devices={"d": Device(100, servers=3)})
+    assert replay(stream(requests, devices=["d"]), wide).makespan == (100 + 3 * 5) * CYCLE
+
+
+def test_a_device_that_the_machine_lacks_is_an_error_that_names_it() -> None:
+    rows = [{"kind": K["disk_request"], "device": 0, "completion": BLOCKING}]
+    model = simple_model({"disk_request": "1 cycles"}, devices={"disk": Device(1)})
+    with pytest.raises(ModelError, match=r"'dsk'.*did you mean 'disk'"):
+        replay(stream(rows, devices=["dsk"]), model)
+
+
+@pytest.mark.parametrize(("computed", "ticks"), [(999, 0), (1000, 1), (1990, 1), (1995, 2), (5000, 5)])
+def test_timer_ticks_at_and_around_their_period(computed: int, ticks: int) -> None:
+    """A tick every 1000 ns takes 5 ns, which lengthen the run: 1995 ns of computation and one tick reach the second."""
+    rows = [{"kind": K["user_compute"], "user_ns": computed}]
+    outcome = replay(stream(rows), simple_model(INTERRUPTS), timer=10**6)
+    assert outcome.counts.events[K["interrupt"]] == ticks
+    assert cycles(outcome.vcpus[0]) == (computed + 5 * ticks, 0, 0, computed + 5 * ticks)
+
+
+def test_ticks_grow_in_number_as_the_run_dilates() -> None:
+    rows = [{"kind": K["syscall"], "count": 1}] * 100
+    slow = replay(stream(rows), simple_model({"syscall": "500 cycles", **INTERRUPTS}), timer=10**6)
+    fast = replay(stream(rows), simple_model({"syscall": "50 cycles", **INTERRUPTS}), timer=10**6)
+    assert (slow.counts.events[K["interrupt"]], fast.counts.events[K["interrupt"]]) == (50, 5)
+
+
+def test_ticks_wake_an_idle_virtual_cpu_for_as_long_as_they_take() -> None:
+    rows = [{"kind": K["syscall"], "waits": 0, "wait_latency_ns": 2500}]
+    outcome = replay(stream(rows), simple_model({"syscall": "1 cycles", **INTERRUPTS}), timer=10**6)
+    assert cycles(outcome.vcpus[0]) == (11, 0, 2490, 2501)
+
+
+def test_a_timer_that_leaves_no_time_is_refused() -> None:
+    with pytest.raises(RunError, match="a timer tick takes 0.000001000000 s"):
+        replay(
+            stream([{"kind": K["halt"]}]),
+            simple_model({"halt": "1 cycles", "interrupt": "1000 cycles", "interrupt_completion": "0 cycles"}),
+            timer=10**6,
+        )
+
+
+def test_a_halt_sleeps_until_the_next_interrupt() -> None:
+    rows = [{"kind": K["halt"], "completion": BLOCKING}, {"kind": K["syscall"]}]
+    outcome = replay(stream(rows), simple_model({"halt": "7 cycles", "syscall": "1 cycles", **INTERRUPTS}), timer=10**6)
+    assert cycles(outcome.vcpus[0]) == (7 + 5 + 1, 0, 993, 1006)
+
+
+def test_a_halt_that_nothing_interrupts_is_an_error() -> None:
+    with pytest.raises(RunError, match="virtual CPU 0 halts, in row 0, and nothing will interrupt it"):
+        replay(stream([{"kind": K["halt"], "completion": BLOCKING}]), simple_model({"halt": "1 cycles"}))
+
+
+@pytest.mark.parametrize(
+    ("slice_ns", "ends"), [(100, (100, 200)), (50, (150, 200)), (99, (199, 200)), (101, (100, 200))]
+)
+def test_two_virtual_cpus_share_a_physical_one_in_slices(slice_ns: int, ends: tuple[int, int]) -> None:
+    rows = [{"kind": K["user_compute"], "user_ns": 100}]
+    outcome = replay(stream(rows, rows), simple_model(physical_cpus=1, time_slice_ns=slice_ns))
+    assert [cpu.end // CYCLE for cpu in outcome.vcpus] == list(ends)
+    assert [cycles(cpu)[1] for cpu in outcome.vcpus] == [ends[0] - 100, 100]
+    assert cycles(outcome.physical_cpus[0]) == (200, 0, 0, 200)
+
+
+def test_a_sleeping_virtual_cpu_leaves_its_physical_cpu_to_others() -> None:
+    sleeper = [{"kind": K["user_compute"], "user_ns": 10}, {"kind": K["syscall"], "waits": 0, "wait_latency_ns": 100}]
+    worker = [{"kind": K["user_compute"], "user_ns": 80}]
+    outcome = replay(stream(sleeper, worker), simple_model({"syscall": "1 cycles"}, physical_cpus=1))
+    assert cycles(outcome.vcpus[0]) == (11, 0, 90, 101)
+    assert cycles(outcome.vcpus[1]) == (80, 10, 0, 90)
+
+
+def test_ties_go_to_the_lower_number_and_to_the_first_in_the_queue() -> None:
+    """Three virtual CPUs on one physical CPU, all ready at time 0: they run in the order of their numbers."""
+    rows = [{"kind": K["user_compute"], "user_ns": 10}]
+    outcome = replay(stream(rows, rows, rows), simple_model(physical_cpus=1))
+    assert [cpu.end // CYCLE for cpu in outcome.vcpus] == [10, 20, 30]
+
+
+def test_an_event_without_a_recipe_is_an_error_that_names_it() -> None:
+    with pytest.raises(ModelError, match="'simple' has no recipe for the event 'cpuid'"):
+        replay(stream([{"kind": K["cpuid"]}]), simple_model({"syscall": "1 cycles"}))

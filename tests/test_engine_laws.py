@@ -1,0 +1,135 @@
+"""The laws of accounting, over generated streams, devices, timers, physical CPUs and time slices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import K, simple_model, stream
+
+from simulator.costs import price
+from simulator.engine.base import Outcome, Replay
+from simulator.engine.reference import ReferenceEngine
+from simulator.events import COMPUTE_KINDS
+from simulator.model import Device
+from simulator.stream import ASYNCHRONOUS, BLOCKING, MemoryStream
+
+COSTS = {
+    "syscall": "7 cycles",
+    "rdtsc": "0.5 cycles",
+    "wake": "0 cycles",
+    "halt": "2 cycles",
+    "disk_request": "11 cycles",
+    "interrupt": "3 cycles",
+    "interrupt_completion": "1.25 cycles",
+}
+_GAPS = st.integers(0, 60)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> dict[str, int]:
+    kind = draw(st.sampled_from(["syscall", "rdtsc", "user_compute", "disk_request", "halt"]))
+    row = {"kind": K[kind], "user_ns": draw(_GAPS), "kernel_ns": draw(_GAPS)}
+    if kind in ("syscall", "rdtsc", "disk_request"):
+        row["count"] = draw(st.integers(1, 3))
+    if kind == "disk_request":
+        row |= {
+            "device": 0,
+            "size": draw(st.integers(0, 50)),
+            "completion": draw(st.sampled_from([ASYNCHRONOUS, BLOCKING])),
+        }
+    return row
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[list[dict[str, int]]]:
+    """Rows for some virtual CPUs, with signals that always point forward in one global order, so none waits in a circle."""
+    vcpus: list[list[dict[str, int]]] = [[] for _ in range(draw(st.integers(1, 4)))]
+    posted: list[int] = []
+    for number in range(draw(st.integers(1, 25))):
+        row = draw(rows())
+        if posted and draw(st.booleans()):
+            row |= {"waits": draw(st.sampled_from(posted)), "wait_latency_ns": draw(_GAPS)}
+        if draw(st.booleans()):
+            row |= {"posts": number + 1, "post_delay_ns": draw(_GAPS)}
+            posted.append(number + 1)
+        draw(st.sampled_from(vcpus)).append(row)
+    return [vcpu or [{"kind": K["user_compute"]}] for vcpu in vcpus]
+
+
+worlds = st.fixed_dictionaries(
+    {
+        "physical_cpus": st.none() | st.integers(1, 3),
+        "time_slice_ns": st.integers(1, 100),
+        "devices": st.builds(lambda s, n: {"disk": Device(s, n, 10**9)}, st.integers(0, 200), st.integers(1, 2)),
+    }
+)
+timers = st.none() | st.sampled_from([Fraction(10**6), Fraction(10**7), Fraction(22_000_000)])
+
+
+def run(events: MemoryStream, world: dict[str, Any], timer: Fraction | None) -> Outcome:
+    return ReferenceEngine().run(Replay(events, simple_model(COSTS, mhz=1500, **world), timer))
+
+
+@settings(max_examples=300, deadline=None)
+@given(programs(), worlds, timers)
+def test_accounts_add_up(program: list[list[dict[str, int]]], world: dict[str, Any], timer: Fraction | None) -> None:
+    outcome = run(stream(*program, devices=["disk"]), world, timer)
+    for cpu in outcome.vcpus:
+        assert cpu.busy + cpu.waiting + cpu.idle == cpu.end
+        assert min(cpu.busy, cpu.waiting, cpu.idle) >= 0
+    for cpu in outcome.physical_cpus:
+        assert cpu.busy + cpu.idle == outcome.makespan == cpu.end
+        assert min(cpu.busy, cpu.idle) >= 0
+    assert sum(cpu.busy for cpu in outcome.physical_cpus) == outcome.busy
+    model = simple_model(COSTS, mhz=1500, **world)
+    assert sum(share.ticks for share in price(outcome.counts, model.costs)) == outcome.busy
+
+
+@settings(max_examples=200, deadline=None)
+@given(programs(), worlds, timers)
+def test_every_event_is_counted_once(
+    program: list[list[dict[str, int]]], world: dict[str, Any], timer: Fraction | None
+) -> None:
+    counts = run(stream(*program, devices=["disk"]), world, timer).counts
+    expected: Counter[int] = Counter()
+    nanoseconds = 0
+    for row in (row for vcpu in program for row in vcpu):
+        if row["kind"] not in COMPUTE_KINDS:
+            expected[row["kind"]] += row.get("count", 1)
+        nanoseconds += row.get("user_ns", 0)
+    served = Counter({kind: n for kind, n in counts.events.items() if kind not in COMPUTE_KINDS})
+    interrupts = served.pop(K["interrupt"], 0)
+    assert served.pop(K["interrupt_completion"], 0) == interrupts
+    assert served == expected
+    assert counts.actions[K["user_compute"], "user_compute"] == nanoseconds
+    if timer is None:
+        assert interrupts == expected[K["disk_request"]]
+    else:
+        assert interrupts >= expected[K["disk_request"]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(programs(), worlds, timers, st.lists(st.integers(0, 25)))
+def test_cutting_a_stream_changes_nothing(
+    program: list[list[dict[str, int]]], world: dict[str, Any], timer: Fraction | None, cuts: list[int]
+) -> None:
+    whole = run(stream(*program, devices=["disk"]), world, timer)
+    assert run(stream(*program, devices=["disk"], cuts=cuts), world, timer) == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(programs(), worlds)
+def test_a_dearer_event_never_ends_the_run_sooner_where_nothing_is_shared(
+    program: list[list[dict[str, int]]], world: dict[str, Any]
+) -> None:
+    world = {**world, "physical_cpus": None}
+    cheap = run(stream(*program, devices=["disk"]), world, None)
+    model = simple_model({**COSTS, "syscall": "9 cycles"}, mhz=1500, **world)
+    dear = ReferenceEngine().run(Replay(stream(*program, devices=["disk"]), model))
+    count = cheap.counts.actions[K["syscall"], "syscall"]
+    assert dear.busy - cheap.busy == count * 2000
+    assert dear.makespan >= cheap.makespan or K["disk_request"] in cheap.counts.events

@@ -1,0 +1,125 @@
+"""The experiments that ship with vmmsim show what they claim."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from simulator.engine.base import Outcome, Replay
+from simulator.engine.reference import ReferenceEngine
+from simulator.report.plots import PLOTS
+from simulator.result import Result
+from simulator.run import run_experiment
+from simulator.spec.build import check_document, load_experiment
+from simulator.spec.experiment import Plot
+from simulator.spec.library import FOLDERS, root
+
+EXPERIMENTS = sorted((root() / "experiments").rglob("*.yaml"))
+DOCUMENTS = sorted(path for folder in FOLDERS.values() for path in (root() / folder).rglob("*.yaml"))
+
+# What `zcat FILE | grep -c` counts in the text of the recordings.
+LINES = {
+    "forkwait-500": {"syscall": 2041, "page_fault": 7557 + 1504, "context_switch": 1072},
+    "compile-2files-j2": {"syscall": 9938, "page_fault": 22409 + 207, "context_switch": 905},
+}
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Result:
+    return run_experiment(load_experiment(root() / "experiments/recorded.yaml"))
+
+
+def test_the_plots_that_may_be_named_are_those_that_can_be_drawn() -> None:
+    assert set(get_args(Plot)) == set(PLOTS)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(root()).as_posix())
+def test_every_document_is_valid_and_without_warnings(path: Path) -> None:
+    assert check_document(path)[1] == []
+
+
+def test_the_27_published_cells() -> None:
+    result = run_experiment(load_experiment(root() / "experiments/nanobenchmarks.yaml"))
+    assert len(result.comparison) == 27
+    for row in result.comparison:
+        tolerance = max(Decimal("0.5"), row.published * Decimal("0.005"))
+        assert abs(row.modelled - row.published) <= tolerance, row
+        assert row.status == "input"
+
+
+def test_the_recordings_have_totals_and_a_breakdown_that_adds_up(recorded: Result) -> None:
+    assert len(recorded.totals) == 2 * 3
+    for total in recorded.totals:
+        cells = [r for r in recorded.breakdown if (r.workload, r.model) == (total.workload, total.model)]
+        assert sum(cell.cycles for cell in cells) == total.busy_cycles
+        events = {cell.event: cell.events for cell in cells}
+        for event, lines in LINES[total.workload].items():
+            assert events[event] == lines
+        assert total.relative_to_baseline is not None
+        assert total.relative_to_baseline >= 1
+
+
+def test_on_the_forkwait_recording_the_hardware_vmm_is_dearest(recorded: Result) -> None:
+    """The order of the paper's forkwait: native, then the software VMM, then the hardware VMM."""
+    seconds = {row.model: row.total_seconds for row in recorded.totals if row.workload == "forkwait-500"}
+    assert seconds["native"] < seconds["software-vmm"] < seconds["hardware-vmm"]
+
+
+def replay_under_host_costs(name: str) -> tuple[Outcome, int, int, list[int]]:
+    """Return the outcome, the recorded wall time, what was clipped, and the recorded idle time by virtual CPU."""
+    experiment = load_experiment(root() / "experiments/replay-identity.yaml")
+    workload, model = experiment.workloads[name], experiment.models["host"]
+    assert workload.recording is not None
+    outcome = ReferenceEngine().run(Replay(workload.stream, model))
+    idle = [
+        sum(int(batch.column("idle_ns").sum()) for batch in workload.recording.batches(vcpu))
+        for vcpu in range(workload.recording.header.vcpus)
+    ]
+    return (
+        outcome,
+        workload.stream.header.recorded_ns * model.machine.clock.ticks_per_ns,
+        workload.clipping.nanoseconds,
+        idle,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(LINES))
+def test_a_replay_that_adds_nothing_ends_when_the_recording_ended(name: str) -> None:
+    outcome, recorded, clipped, _ = replay_under_host_costs(name)
+    assert abs(Fraction(outcome.makespan, recorded) - 1) < Fraction(1, 1000)
+    if clipped == 0:
+        assert outcome.makespan == recorded
+
+
+@pytest.mark.parametrize("name", sorted(LINES))
+def test_a_replay_that_adds_nothing_keeps_every_cpu_as_busy_as_recorded(name: str) -> None:
+    outcome, recorded, _, idle = replay_under_host_costs(name)
+    for cpu, idle_ns in zip(outcome.vcpus, idle, strict=True):
+        busy_recorded = cpu.end - idle_ns * 1000
+        assert abs(cpu.busy - busy_recorded) < recorded / 1000
+
+
+def test_results_are_the_same_bytes_again(tmp_path: Path) -> None:
+    """Another hash seed, and one processor instead of all: the same CSV files and plots."""
+    outputs = []
+    for seed, prefix in (("0", []), ("12345", ["taskset", "-c", "0"] if sys.platform == "linux" else [])):
+        out = tmp_path / seed
+        command = [*prefix, sys.executable, "-m", "simulator.cli", "run", "recorded", "--out", str(out)]
+        subprocess.run(command, check=True, env={"PYTHONHASHSEED": seed, "PATH": "/usr/bin:/bin"}, capture_output=True)
+        files = [path for path in sorted(out.rglob("*")) if path.suffix in (".csv", ".png", ".svg")]
+        assert len(files) >= 4
+        outputs.append({path.relative_to(out): path.read_bytes() for path in files})
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(root()).as_posix())
+def test_every_figure_has_a_source(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(re.findall(r"\bcost:", text)) <= len(re.findall(r"\bsource:", text))

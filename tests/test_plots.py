@@ -1,0 +1,306 @@
+"""Plots: fit for print, the same bytes every time, and they show what they say."""
+
+from __future__ import annotations
+
+import doctest
+import itertools
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+from matplotlib.figure import Figure
+from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames, Row, many, nanobenchmarks
+
+from simulator.errors import InputError
+from simulator.events import KINDS
+from simulator.report import plots
+from simulator.report.plots import data, figure, style, text
+
+MIXED = Frames(
+    [
+        *[("compile", model, "", "user_compute", 9000) for model in NATIVE_SOFTWARE_HARDWARE],
+        ("compile", "native", "", "syscall", 242),
+        ("compile", "software-vmm", "", "syscall", 2308),
+        ("compile", "hardware-vmm", "", "syscall", 246),
+        *[("boot", model, "", event, 10) for model in ("native", "software-vmm") for event in ("port_in", "halt")],
+        ("port-in", "native", "", "port_in", 3209),
+        ("port-in", "software-vmm", "", "port_in", 216),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    """Every plot of the nanobenchmarks, drawn once: a test may look, not touch."""
+    frames = nanobenchmarks()
+    return {stem: page for name in plots.PLOTS for stem, page in frames.draw(name)}
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw few pixels, where only files matter."""
+    monkeypatch.setattr(figure, "DPI", 50)
+
+
+@pytest.mark.parametrize("module", [figure, style, text], ids=lambda module: module.__name__)
+def test_examples_in_docstrings(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("time-by-event", "busy time (ms)"),
+        ("overhead-by-event", "busy time over native (ms)"),
+        ("slowdown", "total time over native (×, log scale)"),
+        ("cost-per-event", "busy cycles per event (log scale)"),
+    ],
+)
+def test_axes_are_labelled_with_units(drawn: dict[str, Figure], name: str, unit: str) -> None:
+    assert unit in {label for axes in drawn[name].axes for label in (axes.get_xlabel(), axes.get_ylabel())}
+
+
+@pytest.mark.parametrize("name", plots.PLOTS)
+def test_no_text_overlaps_another(drawn: dict[str, Figure], name: str) -> None:
+    assert_apart(drawn[name])
+
+
+@pytest.mark.usefixtures("coarse")
+def test_saving_is_byte_identical_whatever_the_settings_of_the_user(tmp_path: Path) -> None:
+    costs = zip(NATIVE_SOFTWARE_HARDWARE, NANOBENCHMARKS["in"][1:], strict=True)
+    frames = Frames([("in", model, "", "port_in", cost) for model, cost in costs])
+    names = ["overhead-by-event", "cost-per-event"]
+    plain = frames.bundle(names, _directory(tmp_path / "plain")).paths
+    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "svg.hashsalt": "x"}):
+        own = frames.bundle(names, _directory(tmp_path / "own")).paths
+        assert matplotlib.rcParams["font.size"] == 20
+    assert [path.name for path in plain] == [name + suffix for name in names for suffix in (".png", ".svg")]
+    assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in own]
+
+
+@pytest.mark.usefixtures("coarse")
+def test_files_carry_neither_date_nor_version(tmp_path: Path) -> None:
+    [(_, page)] = nanobenchmarks(models=NATIVE_SOFTWARE_HARDWARE[:2]).draw("slowdown")
+    png, svg = plots.save(page, tmp_path / "a.b")
+    assert page.dpi == 50, "saving leaves the figure as it was"
+    assert (png.name, svg.name) == ("a.b.png", "a.b.svg")
+    assert b"tEXt" not in png.read_bytes()
+    assert not re.search(r"<dc:date>|Matplotlib v|<dc:title>", svg.read_text())
+
+
+def test_pyplot_is_not_imported() -> None:
+    sources = Path(plots.__file__).parent.glob("*.py")
+    assert not [path for path in sources if "pyplot" in path.read_text(encoding="utf-8")], "it keeps global state"
+
+
+def test_negative_overhead_goes_left_and_says_so(drawn: dict[str, Figure]) -> None:
+    panel = next(axes for axes in drawn["overhead-by-event"].axes if axes.get_title() == "in")
+    assert [note.get_text() for note in panel.texts] == ["−788 µs", "+3.32 ms"]
+    assert panel.get_xlim()[0] < 0
+    assert min(bar.get_width() for bar in panel.patches) < 0  # type: ignore[attr-defined]
+
+
+def test_a_bar_to_both_sides_has_a_mark_at_its_sum() -> None:
+    native: list[Row] = [("w", "native", "", "halt", 9), ("w", "native", "", "rdtsc", 1)]
+    [(_, page)] = Frames([*native, ("w", "x", "", "halt", 1), ("w", "x", "", "rdtsc", 12)]).draw("overhead-by-event")
+    [mark] = [line for line in page.axes[0].lines if line.get_marker() == "D"]
+    assert list(mark.get_xdata()) == pytest.approx([3000 / MHZ])
+    assert "net" in _legend(page)
+
+
+def test_slowdown_below_one_is_left_of_the_baseline(drawn: dict[str, Figure]) -> None:
+    axes = drawn["slowdown"].axes[0]
+    texts = {note.get_text(): note.get_horizontalalignment() for note in axes.texts}
+    assert texts["0.0673×"] == "right"
+    assert texts["12,700×"] == "left"
+    assert 1 in axes.get_xticks(), "the baseline has a tick"
+
+
+def test_published_figures_are_marked_only_where_there_are_any(drawn: dict[str, Figure]) -> None:
+    marked = drawn["cost-per-event"]
+    frames = nanobenchmarks(models=["native"])
+    frames.comparison = frames.comparison.iloc[:0]
+    [(_, bare)] = frames.draw("cost-per-event")
+    assert len(marked.axes[0].lines) == len(nanobenchmarks().comparison)
+    assert not bare.axes[0].lines
+    assert "published" in _legend(marked)
+    assert "published" not in _legend(bare)
+    assert_apart(bare)
+
+
+def test_cost_per_event_is_busy_cycles_over_events(drawn: dict[str, Figure]) -> None:
+    texts = [note.get_text() for note in drawn["cost-per-event"].axes[0].texts]
+    assert texts == ["242", "2,308", "246", "3,209", "216", "15,826", "1", "391", "12,733"]
+
+
+def test_a_mixed_workload_has_no_cost_per_event() -> None:
+    [(_, page)] = MIXED.draw("cost-per-event")
+    assert [label.get_text() for label in page.axes[0].get_xticklabels()] == ["port-in"]
+
+
+def test_a_breakdown_by_event_is_of_mixed_workloads_if_there_are_any(drawn: dict[str, Figure]) -> None:
+    for name in ("time-by-event", "overhead-by-event"):
+        [(_, page)] = MIXED.draw(name)
+        assert [axes.get_title() for axes in page.axes] == ["compile", "boot"]
+        assert [axes.get_title() for axes in drawn[name].axes] == list(NANOBENCHMARKS)
+
+
+def test_workloads_that_a_plot_leaves_out_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "save", lambda page, stem: ())
+    notes = MIXED.bundle(["cost-per-event", "time-by-event", "slowdown"], tmp_path).notes
+    assert [note.partition(" (")[0] for note in notes] == [
+        "plot 'cost-per-event' leaves out compile, boot",
+        "plot 'time-by-event' leaves out port-in",
+    ]
+
+
+def test_an_event_kind_has_a_style_of_its_own_and_keeps_it() -> None:
+    names = [kind.name for kind in KINDS]
+    assert set(names) == {*style.EVENT_STYLES, *style.COMPUTE_STYLES}
+    assert len({style.event_style(name) for name in names}) == len(names)
+
+
+def test_at_most_eight_kinds_are_coloured_and_the_rest_is_other() -> None:
+    frames = Frames([("w", "native", "", kind.name, 10 + kind.code) for kind in KINDS])
+    [(_, page)] = frames.draw("time-by-event")
+    labels = _legend(page)
+    assert labels[:2] == ["user_compute", "kernel_compute"]
+    assert labels[-1] == style.OTHER
+    assert len(labels) == 2 + data.MAX_KINDS + 1
+
+
+def test_what_is_too_thin_to_be_seen_is_other() -> None:
+    costs = {"user_compute": 5, "syscall": 10_000, "halt": 101, "rdtsc": 99, "cpuid": 1}
+    stack = {event: Fraction(cost) for event, cost in costs.items()}
+    case = data.Case("w", "")
+    assert data.shown_kinds({case: {"native": stack}}) == ["user_compute", "syscall", style.OTHER]
+    stack["halt"] += 10
+    assert data.shown_kinds({case: {"native": stack}}) == ["user_compute", "syscall", "halt", style.OTHER]
+    del stack["cpuid"]
+    assert data.shown_kinds({case: {"native": stack}}) == ["user_compute", "syscall", "halt", "rdtsc"]
+
+
+def test_unknown_plot_names_the_nearest_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'slowdown'"):
+        nanobenchmarks().bundle(["time-by-event", "slow-down"], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("baseline", [None, "native", "absent"])
+def test_plots_without_data_are_left_out_with_a_note(baseline: str | None, tmp_path: Path) -> None:
+    frames = nanobenchmarks(models=["native"])
+    frames.totals["relative_to_baseline"] = None
+    written = frames.bundle(["slowdown", "overhead-by-event"], tmp_path, baseline)
+    assert not written.paths
+    assert [note.split("'")[1] for note in written.notes] == ["slowdown", "overhead-by-event"]
+
+
+def test_an_empty_result_draws_nothing(tmp_path: Path) -> None:
+    written = Frames([]).bundle(list(plots.PLOTS), tmp_path)
+    assert not written.paths
+    assert len(written.notes) == len(plots.PLOTS)
+
+
+def test_a_run_that_is_missing_says_so() -> None:
+    frames = Frames([("a", "native", "", "halt", 1), ("a", "x", "", "halt", 2), ("b", "native", "", "halt", 1)])
+    for name in ("time-by-event", "cost-per-event"):
+        [(_, page)] = frames.draw(name)
+        assert "not run" in {note.get_text() for axes in page.axes for note in axes.texts}
+
+
+def test_a_total_of_nothing_is_drawn_on_a_logarithmic_axis() -> None:
+    frames = Frames([("a", "native", "", "halt", 1), ("a", "x", "", "halt", 50), ("a", "y", "", "halt", 0)])
+    [(_, page)] = frames.draw("slowdown")
+    assert [note.get_text() for note in page.axes[0].texts] == ["50.0×", "0×"]
+    assert_apart(page)
+
+
+def test_sweep_points_and_odd_names_do_not_touch_each_other() -> None:
+    models = ("native", "hardware-vmm-with-nested-paging-and-huge-pages")
+    runs = (
+        ("boot $x$ <b>", "mechanisms.tlb.entries=64"),
+        ("a_very_long_name-of-a-workload-with-many-parts/j16", "mechanisms.tlb.entries=64"),
+        ("a_very_long_name-of-a-workload-with-many-parts/j16", "mechanisms.tlb.entries=1024"),
+    )
+    frames = Frames([(name, model, point, "halt", 10 + len(model)) for name, point in runs for model in models])
+    for name in ("time-by-event", "slowdown", "cost-per-event"):
+        [(_, page)] = frames.draw(name)
+        assert_apart(page)
+
+
+def test_names_that_do_not_fit_side_by_side_are_aslant() -> None:
+    points = [f"mechanisms.tlb.associativity={2**n}" for n in range(9)]
+    [(_, page)] = Frames([("hot/loop", "native", point, "halt", 7) for point in points]).draw("cost-per-event")
+    assert {label.get_rotation() for label in page.axes[0].get_xticklabels()} == {35}
+    assert_apart(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "workloads", "models", "pages"),
+    [("overhead-by-event", 5, 6, 1), ("slowdown", 7, 8, 2), ("cost-per-event", 6, 8, 2)],
+)
+def test_many_models_and_workloads_take_pages_that_are_legible(
+    name: str, workloads: int, models: int, pages: int
+) -> None:
+    drawn = many(workloads, models).draw(name)
+    assert [stem for stem, _ in drawn] == [name, f"{name}-2"][:pages]
+    _, page = drawn[0]
+    width, height = page.get_size_inches()
+    assert width <= style.DOUBLE_COLUMN
+    assert height <= style.PAGE_HEIGHT
+    assert_apart(page)
+
+
+def test_a_page_holds_what_fits_and_at_least_one() -> None:
+    cases = [data.Case(name, "") for name in "abcd"]
+    assert figure.pages(cases, [1, 2, 9, 1], 3) == [cases[:2], cases[2:3], cases[3:]]
+    assert figure.pages(cases, [1, 1, 1, 1], 4) == [cases]
+
+
+def test_pages_without_end_are_cut_off_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = figure.Picture([[]] * (plots.MAX_PAGES + 2), lambda cases: Figure(figsize=(0.1, 0.1)))
+    monkeypatch.setattr(plots, "PLOTS", {"endless": lambda inputs: endless})
+    written = Frames([]).bundle(["endless"], tmp_path)
+    assert len(written.paths) == 2 * plots.MAX_PAGES
+    assert written.notes == [f"plot 'endless' leaves out 2 of {plots.MAX_PAGES + 2} pages: too many bars"]
+
+
+def assert_apart(page: Figure) -> None:
+    """Check that no text overlaps another or leaves the figure, and that none is too small for print."""
+    page.draw_without_rendering()
+    whole = page.bbox
+    boxes = []
+    for shown in _texts(page):
+        assert shown.get_fontsize() >= 7
+        box = shown.get_window_extent()
+        assert box.x0 >= -1 and box.x1 <= whole.x1 + 1 and box.y0 >= -1 and box.y1 <= whole.y1 + 1, shown.get_text()
+        if shown.get_rotation() in {0, 90}:
+            boxes.append((shown.get_text(), box))
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
+        assert apart, f"{one!r} overlaps {other!r}"
+
+
+def _texts(page: Figure) -> Iterator[Any]:
+    yield from page.texts
+    yield from page.legends[0].get_texts()
+    for axes in page.axes:
+        candidates = [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            labels = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=False)
+            candidates += [label for place, label in labels if low <= place <= high]
+        yield from (one for one in candidates if one.get_text() and one.get_visible())
+
+
+def _legend(page: Figure) -> list[str]:
+    return [entry.get_text() for entry in page.legends[0].get_texts()]
+
+
+def _directory(path: Path) -> Path:
+    path.mkdir()
+    return path

@@ -1,0 +1,84 @@
+"""Recorded streams: host costs come off the gaps, and replaying under the host's own costs ends when the recording did."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import K, simple_model, stream
+
+from simulator.engine.base import Replay
+from simulator.engine.reference import ReferenceEngine
+from simulator.workload.recorded import Clipping, WithoutHostCosts
+
+HOST = {K["syscall"]: 7, K["page_fault"]: 30, K["disk_request"]: 11, K["wake"]: 0}
+COSTS = {"syscall": "7 ns", "page_fault": "30 ns", "disk_request": "11 ns", "wake": "0 ns"}
+
+
+def test_costs_come_off_kernel_then_user_then_idle_time() -> None:
+    rows = [
+        {"kind": K["page_fault"], "user_ns": 100},
+        {"kind": K["syscall"], "kernel_ns": 20, "user_ns": 50},
+        {"kind": K["syscall"], "kernel_ns": 3, "user_ns": 2, "idle_ns": 100},
+        {"kind": K["syscall"], "kernel_ns": 5},
+    ]
+    taken = WithoutHostCosts(stream(rows), HOST.__getitem__)
+    (batch,) = taken.batches(0)
+    assert batch.column("kernel_ns").tolist() == [0, 0, 0, 0]
+    assert batch.column("user_ns").tolist() == [100, 40, 0, 0]
+    assert taken.clipping == Clipping(gaps=1, nanoseconds=2)
+    assert taken.header.recorded_ns == 100 + 70 + 105 + 5 + 7
+
+
+def test_events_of_one_moment_are_taken_together_off_the_gap_that_follows() -> None:
+    rows = [{"kind": K["page_fault"], "user_ns": 5}, {"kind": K["syscall"]}, {"kind": K["wake"], "user_ns": 100}]
+    for cuts in ([], [1], [2], [1, 2]):
+        taken = WithoutHostCosts(stream(rows, cuts=cuts), HOST.__getitem__)
+        assert [ns for batch in taken.batches(0) for ns in batch.column("user_ns").tolist()] == [5, 0, 63]
+        assert taken.clipping == Clipping()
+
+
+def test_delays_count_from_the_end_of_the_event() -> None:
+    rows = [{"kind": K["disk_request"], "posts": 1, "post_delay_ns": 50}, {"kind": K["wake"], "posts": 2}]
+    (batch,) = WithoutHostCosts(stream(rows), HOST.__getitem__).batches(0)
+    assert batch.column("post_delay_ns").tolist() == [39, 0]
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> list[list[dict[str, int]]]:
+    """Two virtual CPUs as a recorder would see them: gaps of at least the cost before, waits that were met on time."""
+    now = [0, 0]
+    vcpus: list[list[dict[str, int]]] = [[], []]
+    signals: dict[int, int] = {0: 0}
+    owed = [0, 0]
+    for number in range(1, draw(st.integers(2, 30))):
+        cpu = draw(st.integers(0, 1))
+        kind = draw(st.sampled_from(sorted(HOST)))
+        gap = draw(st.integers(0, 50))
+        compute = owed[cpu] + gap if gap else 0  # without a gap: another event of the same moment
+        row = {"kind": kind, "kernel_ns": compute}
+        ready = now[cpu] + compute
+        if compute and draw(st.booleans()):
+            signal = draw(st.sampled_from(sorted(signals)))
+            latency = draw(st.integers(0, 40))
+            begin = max(ready, signals[signal] + latency)
+            row |= {"waits": signal, "wait_latency_ns": latency, "idle_ns": begin - ready}
+            ready = begin
+        if draw(st.booleans()):
+            delay = HOST[kind] + (0 if compute else owed[cpu]) + draw(st.integers(0, 60))
+            row |= {"posts": number, "post_delay_ns": delay}
+            signals[number] = ready + delay
+        now[cpu] = ready
+        owed[cpu] = HOST[kind] + (0 if compute else owed[cpu])
+        vcpus[cpu].append(row)
+    return [vcpu or [{"kind": K["wake"]}] for vcpu in vcpus]
+
+
+@settings(max_examples=300, deadline=None)
+@given(recordings())
+def test_under_the_hosts_own_costs_the_replay_ends_when_the_recording_ended(vcpus: list[list[dict[str, int]]]) -> None:
+    taken = WithoutHostCosts(stream(*vcpus), HOST.__getitem__)
+    outcome = ReferenceEngine().run(Replay(taken, simple_model(COSTS)))
+    assert taken.clipping == Clipping()
+    assert outcome.makespan == taken.header.recorded_ns * 1000
+    for number, cpu in enumerate(outcome.vcpus):
+        assert cpu.idle == sum(row.get("idle_ns", 0) for row in vcpus[number]) * 1000
