@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import typer
 
 from simulator import __version__
 from simulator.errors import InputError, SimulatorError
+
+_PIPED_WIDTH = 160
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -38,6 +41,15 @@ def _exit_codes(command: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+        except KeyboardInterrupt:
+            print("interrupted: nothing was written", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"{where}{error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(2) from None
         except SimulatorError as error:
             print(
                 f"{error}" if "\n" in str(error) or isinstance(error, InputError) else f"error: {error}",
@@ -104,8 +116,8 @@ def _print_result(result: Any, target: Path) -> None:
         console.print(tables.comparison_table(frame(result.comparison, ComparisonRow)))
     for note in result.notes:
         console.print(f"note: {note}", style="dim", markup=False, highlight=False)
-    written = "report.html, plots/, " if (target / "report.html").is_file() else ""
-    console.print(f"{target}/: {written}totals.csv, breakdown.csv, result.json", markup=False, highlight=False)
+    written = sorted(path.name + "/" * path.is_dir() for path in target.iterdir())
+    console.print(f"{target}/: {', '.join(written)}", markup=False, highlight=False)
 
 
 @app.command()
@@ -194,16 +206,17 @@ def perf(
 ) -> None:
     """Import the text of `perf script`."""
     from simulator.report.show import import_report
-    from simulator.stream import write_parquet
+    from simulator.stream import check_stream_target, write_parquet
     from simulator.workload.importers.perf import import_perf
 
+    target = out or Path(file.name.split(".")[0] + ".parquet")
+    check_stream_target(target)
     with _progress() as progress:
         stream, report = import_perf(
             file,
             title,
             progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
         )
-    target = out or Path(file.name.split(".")[0] + ".parquet")
     write_parquet(stream, target)
     view = import_report(report, stream.header, target)
     if as_json:
@@ -229,7 +242,8 @@ def _any_document(reference: str) -> Path:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty())
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
+    return Console(soft_wrap=not sys.stdout.isatty(), width=wide)
 
 
 @contextmanager

@@ -58,7 +58,11 @@ class Share:
 
 
 def price(counts: ActionCounts, table: CostTable) -> tuple[Share, ...]:
-    """Price counts: one share for each (event kind, action), in the order of event codes, then action names."""
+    """Price counts: one share for each (event kind, action), in the order of event codes, then action names.
+
+    Raises:
+        ModelError: an action has no cost.
+    """
     return tuple(
         Share(BY_CODE[kind].name, action, counts.events[kind], n, n * table.ticks(action))
         for (kind, action), n in sorted(counts.actions.items())

@@ -50,7 +50,7 @@ KINDS: tuple[EventKind, ...] = (
     EventKind(26, "msr_write", ("number",), "wrmsr: a write of a model-specific register"),
     EventKind(27, "disk_request", ("device", "size"), "a request handed to a disk"),
     EventKind(28, "network_request", ("device", "size"), "a packet handed to a network device"),
-    EventKind(29, "new_code", ("site", "size"), "kernel code runs for the first time; one event an instruction"),
+    EventKind(29, "new_code", ("site",), "kernel code runs for the first time; one event an instruction"),
     EventKind(30, "first_touch", ("space", "page"), "the first access to a page of guest-physical memory"),
     EventKind(31, "wake", ("task",), "the running task makes another task runnable"),
 )

@@ -49,9 +49,21 @@ class CostModel:
     costs: CostTable
     mechanisms: Mapping[str, Parameters]
 
+    def build(self) -> list[Mechanism]:
+        """Build the mechanisms anew, without state."""
+        return [BY_NAME[name](parameters) for name, parameters in self.mechanisms.items()]
+
+    def reads(self) -> frozenset[int]:
+        """Return the codes of all event kinds that have a recipe."""
+        return frozenset(kind for mechanism in self.build() for kind in mechanism.reads())
+
     def start(self) -> Pricing:
-        """Build the mechanisms anew, without state, ready for one replay."""
-        return Pricing(self, [BY_NAME[name](parameters) for name, parameters in self.mechanisms.items()])
+        """Build the mechanisms and look up prices, ready for one replay.
+
+        Raises:
+            ModelError: a mechanism can take an action that has no cost.
+        """
+        return Pricing(self, self.build())
 
 
 class Pricing:

@@ -19,7 +19,6 @@ from simulator.engine.base import Engine, Outcome, Replay
 from simulator.engine.reference import ReferenceEngine
 from simulator.errors import InputError, ModelError, RunError
 from simulator.events import BY_NAME, COMPUTE_KINDS
-from simulator.mechanisms import BY_NAME as MECHANISM_BY_NAME
 from simulator.model import CostModel
 from simulator.result import (
     SCHEMA_VERSION,
@@ -192,14 +191,16 @@ def _quantity(name: str, run: _Run, baseline: _Run | None) -> Fraction:
 def _unused(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:
     """Name each override that changed nothing, because nothing in the run used it."""
     for override in experiment.overrides:
-        if not any(_is_used(path, runs) for path in override.paths):
+        if not any(_is_used(path, experiment, runs) for path in override.paths):
             yield f"--set {override.text}: nothing in this run used it"
 
 
-def _is_used(path: tuple[str | int, ...], runs: list[_Run]) -> bool:
+def _is_used(path: tuple[str | int, ...], experiment: Experiment, runs: list[_Run]) -> bool:
     """Tell whether a replay used what a path of the resolved tree leads to."""
+    if path[0] == "seed":
+        return any(workload.is_random for workload in experiment.workloads.values())
     if path[0] != "models" or len(path) < 4:
-        return path[-1] not in ("title", "description")
+        return path[-1] not in ("title", "description", "source")
     mine = [run for run in runs if run.model.name == path[1]]
     section, name = path[2], str(path[3])
     if section == "costs":
@@ -210,12 +211,12 @@ def _is_used(path: tuple[str | int, ...], runs: list[_Run]) -> bool:
     named = {BY_NAME[str(part)].code for part in path[4:] if part in BY_NAME}
     if named:
         return bool(named & served)
-    return any(MECHANISM_BY_NAME[name](run.model.mechanisms[name]).reads() & served for run in mine)
+    return any(mechanism.reads() & served for run in mine for mechanism in run.model.build() if mechanism.name == name)
 
 
 def _machine_is_used(name: str, path: tuple[str | int, ...], runs: list[_Run]) -> bool:
     if name == "devices" and len(path) > 4:
-        return any(path[4] in run.workload.stream.header.devices for run in runs) and path[-1] != "source"
+        return path[-1] != "source" and any(path[4] in run.workload.devices for run in runs)
     if name == "time_slice":
         return any(len(run.outcome.vcpus) > len(run.outcome.physical_cpus) for run in runs)
     return True
@@ -224,11 +225,11 @@ def _machine_is_used(name: str, path: tuple[str | int, ...], runs: list[_Run]) -
 def _notes(experiment: Experiment) -> Iterator[str]:
     """Say what a reader of the result must know and nobody did wrong."""
     for workload in experiment.workloads.values():
-        if workload.recording is not None:
-            clipped = workload.clipping
+        clipped = workload.clipping
+        if clipped.gaps:
             yield (
-                f"{workload.name}: {clipped.gaps:,} of its recorded gaps were shorter than what the events before them "
-                f"cost on the machine recorded; {clipped.nanoseconds:,} ns were clipped"
+                f"{workload.name}: {clipped.gaps:,} recorded gaps were shorter than what the events before them cost "
+                f"on the machine recorded; {clipped.nanoseconds:,} ns were clipped"
             )
 
 
@@ -266,11 +267,14 @@ def readable(value: Plain) -> Any:
 
 
 def _commit() -> str | None:
-    """Return the commit of the checkout that the program runs from, None if it runs from an installed package."""
+    """Return the commit of the checkout that the program runs from, with ``-dirty`` if files differ from it.
+
+    None if the program runs from an installed package.
+    """
     if not (root() / ".git").exists():
         return None
     try:
-        command = ["git", "-C", str(root()), "rev-parse", "HEAD"]
+        command = ["git", "-C", str(root()), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -5,7 +5,7 @@ A stream gives, for each virtual CPU, batches of rows in the order in which that
 *signal* which another row posts. Signals carry the causes of a recording: who woke whom, which request ended which
 wait. A reader holds one batch per virtual CPU at a time, so memory does not grow with the stream.
 
-The order within one row is: compute, wait for the signal, the event, post the signal.
+The order within one row is: compute, wait for the signal, the event, post the signal, block.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("space", "int64", -1, -1, "address space"),
     Column("page", "int64", -1, -1, "virtual page number (address / 4096)"),
     Column("site", "int64", -1, -1, "code address of the instruction"),
-    Column("size", "int64", -1, -1, "bytes of a request; instructions of new code"),
+    Column("size", "int64", -1, -1, "bytes of a request"),
     Column("device", "int16", -1, -1, "index into the header's list of devices"),
     Column("number", "int64", -1, -1, "number of the system call, port, register or vector"),
     Column("completion", "int8", 0, 0, "how a request or halt ends: 0 as recorded, 1 asynchronously, 2 it blocks"),
@@ -139,6 +139,14 @@ class Header:
         )
 
 
+def exact_sum(values: Array) -> int:
+    """Return the sum of whole numbers, exact however large it is."""
+    if not len(values):
+        return 0
+    fits = max(abs(int(values.max())), abs(int(values.min()))) <= (2**63 - 1) // len(values)
+    return int(values.sum()) if fits else sum(values.tolist())
+
+
 class EventStream(Protocol):
     """What engines read: a header, and batches of rows for each virtual CPU, as often as asked."""
 
@@ -186,6 +194,10 @@ class ParquetStream:
                 if _HEADER_KEY not in metadata:
                     raise StreamError(f"{path}: a Parquet file, but not an event stream: it has no vmmsim header")
                 header = Header.from_json(metadata[_HEADER_KEY].decode())
+                if header.version > FORMAT_VERSION:
+                    raise StreamError(
+                        f"{path}: format version {header.version}, this vmmsim reads up to {FORMAT_VERSION}"
+                    )
                 _check_columns(path, file.schema_arrow)
                 rows = file.metadata.num_rows
                 groups = _groups_by_vcpu(path, file.metadata, header.vcpus)
@@ -195,8 +207,6 @@ class ParquetStream:
             raise StreamError(
                 f"{path}: not a readable event stream, truncated or corrupt ({_first_line(error)})"
             ) from error
-        if header.version > FORMAT_VERSION:
-            raise StreamError(f"{path}: format version {header.version}, this vmmsim reads up to {FORMAT_VERSION}")
         return cls(path, header, rows, groups)
 
     @property
@@ -217,6 +227,21 @@ class ParquetStream:
                     yield batch
         except (pa.ArrowException, OSError) as error:
             raise StreamError(f"{self.path}: the rows are truncated or corrupt ({_first_line(error)})") from error
+
+
+def check_stream_target(path: Path) -> None:
+    """Refuse to replace anything but an event stream; worth doing before a long import.
+
+    Raises:
+        StreamError: the name does not end in .parquet, or the file exists and is something else.
+    """
+    if path.suffix != ".parquet":
+        raise StreamError(f"{path}: expected a name that ends in .parquet")
+    if path.exists():
+        try:
+            ParquetStream.open(path)
+        except StreamError as error:
+            raise StreamError(f"{error}; it is not replaced: remove it, or choose another name") from None
 
 
 def write_parquet(stream: EventStream, path: Path) -> None:
@@ -319,7 +344,7 @@ def _batch_from_table(table: pa.Table) -> Batch:
             continue
         if table[name].null_count:
             raise StreamError(f"column '{name}' has empty cells")
-        columns[name] = table[name].to_numpy().astype(COLUMN[name].dtype)
+        columns[name] = table[name].cast(COLUMN[name].dtype).to_numpy()
     return Batch(columns)
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 TICKS_PER_CYCLE = 1000
+MOST_NANOSECONDS = 10**16
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*([A-Za-zµμ/%]*)\s*")
@@ -122,7 +123,11 @@ def _decimal(amount: Fraction) -> str:
 
 
 def parse_clock(text: str) -> Clock:
-    """Read ``'3.8 GHz'``; a clock is a whole number of MHz, which makes a nanosecond a whole number of ticks."""
+    """Read ``'3.8 GHz'``; a clock is a whole number of MHz, which makes a nanosecond a whole number of ticks.
+
+    Raises:
+        ValueError: says what was expected.
+    """
     hertz = _split(text, _HERTZ, "3800 MHz")
     if hertz <= 0 or (hertz / 10**6).denominator != 1:
         raise ValueError(f"a clock is a whole number of MHz above 0, found '{text}'")
@@ -130,15 +135,23 @@ def parse_clock(text: str) -> Clock:
 
 
 def parse_duration(text: str) -> int:
-    """Read ``'10 us'`` and return whole nanoseconds, at least 0."""
+    """Read ``'10 us'`` and return whole nanoseconds, at least 0.
+
+    Raises:
+        ValueError: says what was expected.
+    """
     nanoseconds = _split(text, _NANOSECONDS, "10 us")
-    if nanoseconds < 0 or nanoseconds.denominator != 1:
-        raise ValueError(f"a duration is a whole number of nanoseconds, 0 or more, found '{text}'")
+    if nanoseconds < 0 or nanoseconds.denominator != 1 or nanoseconds > MOST_NANOSECONDS:
+        raise ValueError(f"a duration is a whole number of nanoseconds, from 0 to 10^16 (115 days), found '{text}'")
     return int(nanoseconds)
 
 
 def parse_rate(text: str) -> Fraction:
-    """Read ``'100 Hz'`` or ``'5000 /s'`` and return events per second, above 0."""
+    """Read ``'100 Hz'`` or ``'5000 /s'`` and return events per second, above 0.
+
+    Raises:
+        ValueError: says what was expected.
+    """
     rate = _split(text, _HERTZ, "100 Hz")
     if rate <= 0:
         raise ValueError(f"a rate is above 0, found '{text}'")
@@ -146,7 +159,11 @@ def parse_rate(text: str) -> Fraction:
 
 
 def parse_size(text: str) -> int:
-    """Read ``'4 KiB'`` and return whole bytes, at least 0."""
+    """Read ``'4 KiB'`` and return whole bytes, at least 0.
+
+    Raises:
+        ValueError: says what was expected.
+    """
     size = _split(text, _BYTES, "4 KiB")
     if size < 0 or size.denominator != 1:
         raise ValueError(f"a size is a whole number of bytes, 0 or more, found '{text}'")

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -241,6 +242,84 @@ def test_a_directory_that_is_no_result_is_not_replaced(folder: Path) -> None:
     (folder / "precious" / "thesis.tex").write_text("x")
     assert "choose another --out" in refused(vmmsim("run", "e.yaml", "--out", "precious", cwd=folder))
     assert [path.name for path in (folder / "precious").iterdir()] == ["thesis.tex"]
+
+
+def test_files_in_a_result_that_are_not_ours_are_not_lost(folder: Path) -> None:
+    vmmsim("run", "e.yaml", "--out", "out", "--no-plots", cwd=folder)
+    (folder / "out" / "notes.txt").write_text("mine")
+    assert "would be lost: notes.txt" in refused(vmmsim("run", "e.yaml", "--out", "out", cwd=folder))
+    (folder / "out" / "notes.txt").unlink()
+    (folder / "link").symlink_to("out")
+    assert vmmsim("run", "e.yaml", "--out", "link", "--no-plots", cwd=folder).returncode == 0
+    assert (folder / "link").is_symlink()
+
+
+def test_import_replaces_nothing_but_streams(folder: Path) -> None:
+    (folder / "notes.txt").write_text("precious")
+    (folder / "notes.parquet").write_text("precious")
+    line = "  fw  7/7  [000]  1.000000001:  raw_syscalls:sys_enter: NR 39 (0, 0, 0, 0, 0, 0)\n"
+    (folder / "p.txt").write_text(line * 3)
+    assert "ends in .parquet" in refused(vmmsim("import", "perf", "p.txt", "--out", "notes.txt", cwd=folder))
+    assert "it is not replaced" in refused(vmmsim("import", "perf", "p.txt", "--out", "notes.parquet", cwd=folder))
+    assert "No such file" in refused(vmmsim("import", "perf", "p.txt", "--out", "no/where.parquet", cwd=folder))
+    assert [(folder / f"notes.{end}").read_text() for end in ("txt", "parquet")] == ["precious", "precious"]
+    for _ in range(2):
+        assert vmmsim("import", "perf", "p.txt", cwd=folder).returncode == 0
+
+
+def test_interrupting_exits_with_130_and_writes_nothing(folder: Path) -> None:
+    (folder / "w.yaml").write_text(
+        WORKLOAD.replace("syscall: 1000", "repeat: {times: 9000000, events: [{syscall: 1}]}")
+    )
+    process = subprocess.Popen(
+        [*VMMSIM, "run", "e.yaml", "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == "interrupted: nothing was written\n"
+    process.stderr.close()
+    assert not (folder / "out").exists()
+
+
+def test_what_was_set_has_another_source(folder: Path) -> None:
+    vmmsim("run", "e.yaml", "--out", "out", "--no-plots", "--set", "models.m.costs.syscall=11 cycles", cwd=folder)
+    cost = json.loads((folder / "out" / "result.json").read_text())["experiment"]["models"]["m"]["costs"]["syscall"]
+    assert cost == {"cost": "11 cycles", "source": "--set, in place of 10 cycles (test)", "status": "assumed"}
+    assert "--set models.m.costs.syscall=11 cycles" in vmmsim("show", "out", cwd=folder).stdout
+
+
+def test_the_seed_can_be_set_and_is_unused_where_nothing_is_random(folder: Path) -> None:
+    done = vmmsim("run", "e.yaml", "--out", "out", "--no-plots", "--set", "seed=3", cwd=folder)
+    assert done.stderr == "warning: --set seed=3: nothing in this run used it\n"
+    (folder / "w.yaml").write_text(WORKLOAD.replace("syscall: 1000", "arrivals: {count: 100, rates: {syscall: 1 kHz}}"))
+    totals = []
+    for seed in ("3", "3", "4"):
+        done = vmmsim("run", "e.yaml", "--out", "out", "--no-plots", "--set", f"seed={seed}", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        totals.append(table(folder / "out" / "totals.csv")[0]["total_cycles"])
+    assert totals[0] == totals[1] != totals[2]
+
+
+def test_entries_that_cannot_be_found_are_the_only_fault(folder: Path) -> None:
+    (folder / "e.yaml").write_text(EXPERIMENT.replace("[w.yaml]", "[x.yaml, y.yaml]"))
+    lines = refused(vmmsim("validate", "e.yaml", cwd=folder)).splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["e.yaml:3:13", "e.yaml:3:21"]
+
+
+def test_things_of_another_kind_are_named(folder: Path) -> None:
+    assert "is of the kind 'cost-model'" in refused(vmmsim("run", "pentium4-672/native", cwd=folder))
+    assert "is a directory" in refused(vmmsim("run", ".", cwd=folder))
+
+
+def test_a_device_that_the_machine_lacks_is_found_by_validate(folder: Path) -> None:
+    request = "disk_request: {device: disk, blocking: true}"
+    (folder / "w.yaml").write_text(WORKLOAD.replace("syscall: 1000", request))
+    (folder / "m.yaml").write_text(MODEL.replace("rdtsc: {rdtsc: 1}", "disk_request: {rdtsc: 1}"))
+    message = refused(vmmsim("validate", "e.yaml", cwd=folder))
+    assert "workload w sends requests to the device 'disk', which is not there" in message
+    assert "no recipe for the event 'interrupt' of workload w" in message
 
 
 def test_usage_errors(folder: Path) -> None:

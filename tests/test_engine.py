@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from support import K, simple_model, stream
+from support import K, cost_table, simple_model, stream
 
+from simulator.costs import price
 from simulator.engine.base import CpuTime, Outcome, Replay
 from simulator.engine.reference import ReferenceEngine
 from simulator.errors import ModelError, RunError
+from simulator.mechanisms import BY_NAME, Event, Mechanism, Parameters
+from simulator.mechanisms.base import Emit
 from simulator.model import CostModel, Device
 from simulator.stream import ASYNCHRONOUS, BLOCKING, MemoryStream
 
@@ -34,6 +38,14 @@ def test_events_and_computation_add_up() -> None:
     assert outcome.counts.actions[K["user_compute"], "user_compute"] == 10
     assert outcome.counts.actions[K["syscall"], "syscall"] == 3
     assert outcome.counts.events == {K["user_compute"]: 1, K["kernel_compute"]: 1, K["syscall"]: 3, K["rdtsc"]: 1}
+
+
+def test_totals_are_exact_beyond_64_bits() -> None:
+    rows = [{"kind": K["syscall"], "count": 10**12, "user_ns": 10**16}] * 2000
+    outcome = replay(stream(rows), simple_model({"syscall": "17020.001 cycles"}, mhz=3800))
+    assert outcome.counts.actions[K["syscall"], "syscall"] == 2000 * 10**12
+    assert outcome.counts.actions[K["user_compute"], "user_compute"] == 2000 * 10**16
+    assert outcome.makespan == outcome.busy == 2000 * (10**12 * 17_020_001 + 10**16 * 3800)
 
 
 def test_a_row_of_computation_is_not_an_event_of_its_own() -> None:
@@ -175,6 +187,71 @@ def test_two_virtual_cpus_share_a_physical_one_in_slices(slice_ns: int, ends: tu
     assert cycles(outcome.physical_cpus[0]) == (200, 0, 0, 200)
 
 
+@pytest.mark.parametrize("halts", [1, 2, 5])
+def test_so_many_halts_end_at_so_many_ticks(halts: int) -> None:
+    rows = [{"kind": K["halt"], "count": halts, "completion": BLOCKING}]
+    outcome = replay(stream(rows), simple_model({"halt": "1 cycles", **INTERRUPTS}), timer=10**6)
+    assert outcome.counts.events[K["interrupt"]] == halts
+    assert outcome.makespan == (halts * 1000 + 5) * CYCLE
+
+
+def test_a_halt_ends_with_a_request_that_is_under_way() -> None:
+    rows = [
+        {"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS},
+        {"kind": K["halt"], "completion": BLOCKING},
+    ]
+    model = simple_model({"disk_request": "0 cycles", "halt": "1 cycles", **INTERRUPTS}, devices={"d": Device(100)})
+    assert cycles(replay(stream(rows, devices=["d"]), model).vcpus[0]) == (6, 0, 99, 105)
+
+
+def test_the_interrupt_of_a_second_request_comes_before_what_is_posted_after_it() -> None:
+    """Requests end at 100 and 250; the row that posts computes until 305 with the first interrupt, 310 with both."""
+    request = {"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS}
+    poster = [request, {"kind": K["user_compute"], "user_ns": 140}, {"kind": K["user_compute"], "user_ns": 10}, request]
+    poster += [{"kind": K["user_compute"], "user_ns": 150}, {"kind": K["wake"], "posts": 1}]
+    waiter = [{"kind": K["syscall"], "waits": 1}]
+    costs = {"disk_request": "0 cycles", "wake": "0 cycles", "syscall": "1 cycles", **INTERRUPTS}
+    outcome = replay(stream(poster, waiter, devices=["d"]), simple_model(costs, devices={"d": Device(100)}))
+    assert cycles(outcome.vcpus[0]) == (140 + 10 + 150 + 2 * 5, 0, 0, 310)
+    assert outcome.vcpus[1].end == 311 * CYCLE
+
+
+def test_physical_cpus_are_taken_by_the_lowest_number() -> None:
+    """At 20 both physical CPUs are free, 1 for longer; at 60 they are again: each time number 0 is taken."""
+    first = [{"kind": K["user_compute"], "user_ns": 10}, {"kind": K["syscall"], "waits": 0, "wait_latency_ns": 60}]
+    second = [{"kind": K["user_compute"], "user_ns": 10}, {"kind": K["syscall"], "waits": 0, "wait_latency_ns": 20}]
+    third = [{"kind": K["user_compute"], "user_ns": 5}]
+    events = stream(third, first, second)
+    outcome = replay(events, simple_model({"syscall": "30 cycles"}, physical_cpus=2))
+    assert [cpu.busy // CYCLE for cpu in outcome.physical_cpus] == [5 + 10 + 30 + 30, 10]
+    assert sum(cpu.busy for cpu in outcome.physical_cpus) == outcome.busy
+
+
+def test_the_time_of_a_transfer_is_rounded_up() -> None:
+    assert Device(0, bytes_per_second=3).request_ns(1) == 333_333_334
+    assert Device(7).request_ns(10**9) == 7
+
+
+@pytest.mark.parametrize("computed", [50, 200])
+def test_a_halt_for_a_request_is_over_if_the_request_completed_before_it(computed: int) -> None:
+    rows = [
+        {"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS},
+        {"kind": K["halt"], "user_ns": computed, "completion": BLOCKING},
+    ]
+    model = simple_model({"disk_request": "0 cycles", "halt": "1 cycles", **INTERRUPTS}, devices={"d": Device(100)})
+    outcome = replay(stream(rows, devices=["d"]), model)
+    assert cycles(outcome.vcpus[0]) == (computed + 1 + 5, 0, max(0, 100 - computed - 1), max(100, computed + 1) + 5)
+    with pytest.raises(RunError, match="halts, in row 2, and nothing will interrupt it"):
+        replay(stream([*rows, rows[1]], devices=["d"]), model)
+
+
+@pytest.mark.parametrize("signal", [0, 5])
+def test_a_signal_is_posted_once(signal: int) -> None:
+    rows = [{"kind": K["syscall"], "posts": 5}, {"kind": K["syscall"], "posts": signal}]
+    with pytest.raises(RunError, match=f"signal {signal} is posted a second time"):
+        replay(stream(rows), simple_model({"syscall": "1 cycles"}))
+
+
 def test_a_sleeping_virtual_cpu_leaves_its_physical_cpu_to_others() -> None:
     sleeper = [{"kind": K["user_compute"], "user_ns": 10}, {"kind": K["syscall"], "waits": 0, "wait_latency_ns": 100}]
     worker = [{"kind": K["user_compute"], "user_ns": 80}]
@@ -193,3 +270,76 @@ def test_ties_go_to_the_lower_number_and_to_the_first_in_the_queue() -> None:
 def test_an_event_without_a_recipe_is_an_error_that_names_it() -> None:
     with pytest.raises(ModelError, match="'simple' has no recipe for the event 'cpuid'"):
         replay(stream([{"kind": K["cpuid"]}]), simple_model({"syscall": "1 cycles"}))
+
+
+class PageCache(Mechanism):
+    """Reads page faults; remembers pages; emits `first` for a page seen first, else `again`. A mechanism with state."""
+
+    name = "page_cache"
+    schema = Parameters
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._seen: set[int] = set()
+
+    def reads(self) -> frozenset[int]:
+        return frozenset({K["page_fault"]})
+
+    def emits(self) -> frozenset[str]:
+        return frozenset({"first", "again"})
+
+    def serve(self, event: Event, emit: Emit) -> None:
+        new = event.page not in self._seen
+        self._seen.add(event.page)
+        emit("first", int(new))
+        emit("again", event.count - int(new))
+
+
+def test_a_mechanism_with_state_is_asked_row_by_row_and_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BY_NAME, PageCache.name, PageCache)
+    simple = simple_model({"syscall": "1 cycles"})
+    costs = cost_table(
+        {
+            "syscall": "1 cycles",
+            "user_compute": "1 ns",
+            "kernel_compute": "1 ns",
+            "first": "100 cycles",
+            "again": "10 cycles",
+        }
+    )
+    model = replace(simple, mechanisms={**simple.mechanisms, "page_cache": Parameters()}, costs=costs)
+    rows = [
+        {"kind": K["page_fault"], "page": 1, "count": 3},
+        {"kind": K["syscall"], "count": 5},
+        {"kind": K["page_fault"], "page": 2, "user_ns": 7},
+        {"kind": K["page_fault"], "page": 1},
+    ]
+    for cuts in ([], [1, 2, 3]):
+        outcome = replay(stream(rows, cuts=cuts), model)
+        assert outcome.counts.actions[K["page_fault"], "first"] == 2
+        assert outcome.counts.actions[K["page_fault"], "again"] == 3
+        assert outcome.counts.events[K["page_fault"]] == 5
+        assert cycles(outcome.vcpus[0]) == (2 * 100 + 3 * 10 + 5 + 7, 0, 0, 242)
+        assert sum(share.ticks for share in price(outcome.counts, costs)) == outcome.busy
+
+
+@pytest.mark.parametrize(("action", "n"), [("frist", 1), ("first", -1)])
+def test_a_mechanism_may_only_take_actions_that_it_declares(
+    monkeypatch: pytest.MonkeyPatch, action: str, n: int
+) -> None:
+    monkeypatch.setitem(BY_NAME, PageCache.name, PageCache)
+    monkeypatch.setattr(PageCache, "serve", lambda self, event, emit: emit(action, n))
+    costs = cost_table({"user_compute": "1 ns", "kernel_compute": "1 ns", "first": "1 cycles", "again": "1 cycles"})
+    simple = simple_model()
+    model = replace(simple, mechanisms={**simple.mechanisms, "page_cache": Parameters()}, costs=costs)
+    with pytest.raises(ModelError, match=f"took {n} of '{action}', which it does not declare"):
+        replay(stream([{"kind": K["page_fault"]}]), model)
+
+
+def test_no_mechanism_with_state_may_serve_computation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BY_NAME, PageCache.name, PageCache)
+    monkeypatch.setattr(PageCache, "reads", lambda self: frozenset({K["user_compute"]}))
+    costs = cost_table({"user_compute": "1 ns", "kernel_compute": "1 ns", "first": "1 cycles", "again": "1 cycles"})
+    simple = simple_model()
+    model = replace(simple, mechanisms={**simple.mechanisms, "page_cache": Parameters()}, costs=costs)
+    with pytest.raises(ModelError, match="'user_compute' is priced by the nanosecond"):
+        replay(stream([{"kind": K["user_compute"], "user_ns": 1}]), model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -117,9 +116,3 @@ def test_results_are_the_same_bytes_again(tmp_path: Path) -> None:
         assert len(files) >= 4
         outputs.append({path.relative_to(out): path.read_bytes() for path in files})
     assert outputs[0] == outputs[1]
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(root()).as_posix())
-def test_every_figure_has_a_source(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(re.findall(r"\bcost:", text)) <= len(re.findall(r"\bsource:", text))

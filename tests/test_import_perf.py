@@ -357,6 +357,19 @@ def test_a_thread_and_a_vfork_child_share_the_space(recording: Recording, tmp_pa
     assert len(set(spaces)) == 1
 
 
+def test_a_task_number_used_again_is_another_task(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 8, 0)
+    recording.switch(0, 8, 7, 1, "Z")
+    recording.syscall(0, 7, 2, 57)
+    recording.add(0, 7, 3, "sched:sched_process_fork", "comm=task7 pid=7 child_comm=task8 child_pid=8")
+    recording.switch(0, 7, 8, 4)
+    recording.fault(0, 8, 5)
+    result = imported(tmp_path, recording.text())
+    first, second = (row["space"] for row in result.only("page_fault"))
+    assert first != second
+    assert not any("without a sched_switch" in note for note in result.report.notes)
+
+
 def test_an_exec_makes_a_new_space(recording: Recording, tmp_path: Path) -> None:
     recording.fault(0, 7, 1)
     recording.rss(0, 7, 2, 100, "ANONPAGES", 50)

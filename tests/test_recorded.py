@@ -37,6 +37,22 @@ def test_events_of_one_moment_are_taken_together_off_the_gap_that_follows() -> N
         assert taken.clipping == Clipping()
 
 
+def test_rows_of_computation_cost_the_host_nothing_of_their_own() -> None:
+    rows = [{"kind": K["user_compute"], "user_ns": 9}, {"kind": K["syscall"], "user_ns": 4}]
+    (batch,) = WithoutHostCosts(stream(rows), HOST.__getitem__).batches(0)
+    assert batch.column("user_ns").tolist() == [9, 4]
+
+
+def test_a_delay_is_shorter_by_what_came_before_in_the_same_moment() -> None:
+    rows = [
+        {"kind": K["page_fault"]},
+        {"kind": K["syscall"]},
+        {"kind": K["disk_request"], "posts": 1, "post_delay_ns": 100},
+    ]
+    (batch,) = WithoutHostCosts(stream(rows), HOST.__getitem__).batches(0)
+    assert batch.column("post_delay_ns").tolist() == [0, 0, 100 - 30 - 7 - 11]
+
+
 def test_delays_count_from_the_end_of_the_event() -> None:
     rows = [{"kind": K["disk_request"], "posts": 1, "post_delay_ns": 50}, {"kind": K["wake"], "posts": 2}]
     (batch,) = WithoutHostCosts(stream(rows), HOST.__getitem__).batches(0)

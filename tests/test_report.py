@@ -82,7 +82,9 @@ def test_totals_table_writes_units_and_ratios() -> None:
 
 def test_a_total_without_baseline_is_not_a_number() -> None:
     frames = Frames([("w", "software-vmm", "", "syscall", 5)])
-    assert printed(tables.totals_table(frames.totals, None))[-1].split()[-1] == tables.MISSING
+    assert tables.MISSING in next(
+        line for line in printed(tables.totals_table(frames.totals, None)) if "software-vmm" in line
+    )
 
 
 def test_breakdown_table_folds_what_is_beyond_the_top() -> None:

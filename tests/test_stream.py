@@ -140,3 +140,43 @@ def test_unknown_columns_are_named(tmp_path: Path) -> None:
     pq.write_table(renamed.replace_schema_metadata(table.schema.metadata), path)
     with pytest.raises(StreamError, match=r"unknown column 'user_nz' \(did you mean 'user_ns'"):
         ParquetStream.open(path)
+
+
+def rewritten(path: Path, table: pa.Table, **header: object) -> None:
+    """Write a table as an event stream of one row group, with other values in its header."""
+    metadata = json.loads(table.schema.metadata[b"vmmsim"]) | header
+    pq.write_table(table.replace_schema_metadata({b"vmmsim": json.dumps(metadata).encode()}), path)
+
+
+def test_a_newer_format_is_named_before_its_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, ROWS)
+    table = pq.read_table(path)
+    rewritten(path, table.append_column("newer", pa.array([1, 2])), version=2)
+    with pytest.raises(StreamError, match="format version 2, this vmmsim reads up to 1"):
+        ParquetStream.open(path)
+
+
+def test_values_that_do_not_fit_their_column_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, ROWS)
+    table = pq.read_table(path)
+    wide = table.set_column(table.column_names.index("kind"), "kind", pa.array([3, 65_536 + 3]))
+    rewritten(path, wide)
+    with pytest.raises(StreamError, match="65539"):
+        read_all(path)
+
+
+@pytest.mark.parametrize("vcpus", [[0, 7], [7, 7], [-1, -1]])
+def test_row_groups_hold_one_virtual_cpu_of_those_there_are(tmp_path: Path, vcpus: list[int]) -> None:
+    path = written(tmp_path, ROWS)
+    table = pq.read_table(path)
+    rewritten(path, table.set_column(table.column_names.index("vcpu"), "vcpu", pa.array(vcpus, pa.int32())))
+    with pytest.raises(StreamError, match="row group 0 does not hold the rows of one virtual CPU of 0 to 0"):
+        ParquetStream.open(path)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    broken = stream([{"kind": 3, "count": 2**40}])
+    broken.rows[0][0].columns["count"].dtype = np.dtype("float64")  # type: ignore[misc]
+    with pytest.raises((pa.ArrowException, ValueError)):
+        write_parquet(broken, tmp_path / "x.parquet")
+    assert list(tmp_path.iterdir()) == []

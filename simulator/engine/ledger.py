@@ -15,7 +15,7 @@ from simulator.errors import ModelError
 from simulator.events import BY_CODE, COMPUTE_KINDS, INTERRUPT, INTERRUPT_COMPLETION, KERNEL_COMPUTE, USER_COMPUTE
 from simulator.mechanisms import Event
 from simulator.model import CostModel
-from simulator.stream import Batch
+from simulator.stream import Batch, exact_sum
 
 ASK = -1
 """In place of a price: a mechanism with state serves this kind, so it is asked row by row."""
@@ -64,14 +64,14 @@ class Ledger:
         for kind in np.unique(kinds).tolist():
             self.learn(kind)
             if kind not in COMPUTE_KINDS:
-                self._events[kind] += int(counts[kinds == kind].sum())
+                self._events[kind] += exact_sum(counts[kinds == kind])
         for kind, name in _TIMES:
             times = batch.column(name)
             stretches = int(np.count_nonzero(times))
             if stretches:
                 self.learn(kind)
                 self._events[kind] += stretches
-                self._nanoseconds[kind] += int(times.sum())
+                self._nanoseconds[kind] += exact_sum(times)
 
     def count_interrupt(self) -> None:
         """Count an interrupt that the engine delivers, and its completion."""
@@ -92,11 +92,18 @@ class Ledger:
     def ask(self, event: Event) -> int:
         """Ask the mechanisms that serve a row; count their actions and return what they cost, in ticks."""
         total = 0
+        ticks = self._pricing.ticks
 
         def emit(action: str, n: int) -> None:
             nonlocal total
-            self._asked[event.kind, action] += n
-            total += n * self._pricing.ticks[action]
+            if n < 0 or action not in ticks:
+                raise ModelError(
+                    f"a mechanism that serves '{BY_CODE[event.kind].name}' took {n} of '{action}', which it "
+                    "does not declare in emits()"
+                )
+            if n:
+                self._asked[event.kind, action] += n
+                total += n * ticks[action]
 
         for mechanism in self._pricing.mechanisms(event.kind):
             mechanism.serve(event, emit)

@@ -9,6 +9,7 @@ from typing import Any
 
 import simpy
 
+from simulator.errors import RunError
 from simulator.model import Device
 from simulator.stream import START_SIGNAL
 
@@ -73,7 +74,13 @@ class Signals:
         self._waiters: dict[int, dict[int, simpy.Event]] = {}
 
     def post(self, signal: int, time: int) -> list[int]:
-        """Post a signal that counts from ``time``, now or later; return the virtual CPUs that waited for it."""
+        """Post a signal that counts from ``time``, now or later; return the virtual CPUs that waited for it.
+
+        Raises:
+            RunError: it was posted before (the signal of the start of the run always was).
+        """
+        if signal in self._times:
+            raise RunError(f"signal {signal} is posted a second time: each signal is posted by one row")
         self._times[signal] = time
         waiters = self._waiters.pop(signal, {})
         for posted in waiters.values():

@@ -301,13 +301,24 @@ class _VirtualCpu:
             if blocking:
                 yield from self._sleep(completion, "waiting")
         elif kind == HALT and blocking:
-            if not (self._next_tick or self._requests_under_way):
-                raise RunError(
-                    f"virtual CPU {self._number} halts, in row {row.number}, and nothing will interrupt it: there is "
-                    "no timer, and no request is under way"
-                )
+            for _ in range(row["count"]):
+                yield from self._halt(row)
+
+    def _halt(self, row: _Row) -> Steps:
+        """Sleep until the next interrupt.
+
+        Where nothing is left to interrupt it, a halt is over at once if an interrupt was taken since the halt before:
+        under a slower model the completion that it was written for may come first.
+        """
+        if self._next_tick or self._requests_under_way:
             self._interrupted = self._env.event()
             yield from self._sleep(self._interrupted, "idle")
+        elif not self._interrupted.triggered:
+            raise RunError(
+                f"virtual CPU {self._number} halts, in row {row.number}, and nothing will interrupt it: there is no "
+                "timer, and no request is under way"
+            )
+        self._interrupted = self._env.event()
 
     def _request(self, row: _Row) -> simpy.Event:
         """Hand one request to its device; return the event of its completion."""

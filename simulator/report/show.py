@@ -7,23 +7,28 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
 from simulator.errors import InputError, SimulatorError
-from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS
-from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds
-from simulator.result import TotalsRow
+from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, kind_code
+from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds, totals_table
+from simulator.result import TotalsRow, frame
 from simulator.spec.build import load_experiment, load_model, load_workload
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.library import FOLDERS, find, names
 from simulator.spec.reader import load
-from simulator.stream import EventStream, Header, ParquetStream
+from simulator.stream import Array, Batch, EventStream, Header, ParquetStream, exact_sum
 from simulator.units import cycles
 from simulator.workload.importers.perf import ImportReport
 
+_TASKS_SHOWN = 8
+_CONTEXT_SWITCH, _WAKE = kind_code("context_switch"), kind_code("wake")
 _TIMES = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
 
 
@@ -113,11 +118,51 @@ def _stream(title: str, source: str, stream: EventStream) -> View:
         rows = [(*row, human_count(round(events[row[0]] / seconds))) for row in rows]
     text = [title, source, f"virtual CPUs: {header.vcpus}"]
     if seconds:
-        text.append(f"recorded: {human_seconds(header.recorded_ns / 10**9)}")
-    text += [f"{_TIMES[name]}: {human_seconds(ns / 10**9)}" for name, ns in times.items() if ns]
+        text.append(f"recorded: {human_seconds(Fraction(header.recorded_ns, 10**9))}")
+    text += [f"{_TIMES[name]}: {human_seconds(Fraction(ns, 10**9))}" for name, ns in times.items() if ns]
     data = {"title": title, "vcpus": header.vcpus, "recorded_ns": header.recorded_ns, "events": events, **times}
-    parts = ("\n".join(line for line in text if line), grid_table("Events", Grid(tuple(columns), rows)))
-    return View(parts, {**data, "provenance": dict(header.provenance)})
+    parts: list[str | Table] = [
+        "\n".join(line for line in text if line),
+        grid_table("Events", Grid(tuple(columns), rows)),
+    ]
+    tasks = _computation_by_task(stream) if header.tasks else {}
+    if tasks:
+        shown = [(name, human_seconds(Fraction(ns, 10**9))) for name, ns in list(tasks.items())[:_TASKS_SHOWN]]
+        parts.append(grid_table("Computation by task", Grid((Column("task"), Column("time", numeric=True)), shown)))
+    return View(tuple(parts), {**data, "computation_ns_by_task": tasks, "provenance": dict(header.provenance)})
+
+
+def _computation_by_task(stream: EventStream) -> dict[str, int]:
+    """Return nanoseconds of computation by the name of the task that ran, most first.
+
+    The computation before a context switch is that of the task switched from.
+    """
+    names = stream.header.tasks
+    times: Counter[str] = Counter()
+    for vcpu in range(stream.header.vcpus):
+        running = -1
+        for batch in stream.batches(vcpu):
+            running = running if running >= 0 else _first_task(batch)
+            switches = np.flatnonzero(batch.columns["kind"] == _CONTEXT_SWITCH)
+            owners = np.concatenate(([running], batch.column("task")[switches]))
+            stretch = np.searchsorted(switches, np.arange(len(batch)))
+            computed = batch.column("user_ns") + batch.column("kernel_ns")
+            for task, ns in zip(owners.tolist(), _sums(stretch, computed, len(owners)), strict=True):
+                times[names.get(task, f"task {task}")] += ns
+            running = int(owners[-1])
+    return {name: ns for name, ns in times.most_common() if ns}
+
+
+def _first_task(batch: Batch) -> int:
+    """Return the task that runs when a batch begins: that of the first row that names the running task."""
+    named = ~np.isin(batch.columns["kind"], [_CONTEXT_SWITCH, _WAKE])
+    return int(batch.column("task")[named][0]) if named.any() else -1
+
+
+def _sums(groups: Array, values: Array, number: int) -> list[int]:
+    sums = np.zeros(number, dtype=np.int64)
+    np.add.at(sums, groups, values)
+    return [int(value) for value in sums]
 
 
 def _counts(stream: EventStream) -> tuple[dict[str, int], dict[str, int]]:
@@ -128,9 +173,9 @@ def _counts(stream: EventStream) -> tuple[dict[str, int], dict[str, int]]:
         for batch in stream.batches(vcpu):
             counts = batch.column("count")
             for code in sorted(set(batch.columns["kind"].tolist()) - COMPUTE_KINDS):
-                events[BY_CODE[code].name] += int(counts[batch.columns["kind"] == code].sum())
+                events[BY_CODE[code].name] += exact_sum(counts[batch.columns["kind"] == code])
             for name in times:
-                times[name] += int(batch.column(name).sum())
+                times[name] += exact_sum(batch.column(name))
     return dict(sorted(events.items(), key=lambda item: (-item[1], item[0]))), times
 
 
@@ -153,7 +198,7 @@ def _experiment(path: Path) -> View:
 
 
 def result(directory: Path) -> View:
-    """Show the totals of a finished run.
+    """Show the totals of a finished run, and what was overridden in it.
 
     Raises:
         InputError: the directory holds something else.
@@ -161,27 +206,29 @@ def result(directory: Path) -> View:
     try:
         metadata = json.loads((directory / "result.json").read_text(encoding="utf-8"))
         with (directory / "totals.csv").open(newline="", encoding="utf-8") as file:
-            totals = list(csv.DictReader(file))
-        rows = [_result_row(row) for row in totals]
-        title = str(metadata["experiment"]["title"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{directory}: not the result of a run ({error})") from error
-    columns = (Column("workload"), Column("model"), *(Column(n, numeric=True) for n in ("events", "total", "relative")))
-    return View((title, grid_table("Totals", Grid(columns, rows))), metadata)
+            totals = [_totals_row(row) for row in csv.DictReader(file)]
+        experiment, overrides = metadata["experiment"], [f"--set {text}" for text in metadata["overrides"]]
+        table = totals_table(frame(totals, TotalsRow), experiment["baseline"])
+        parts = ("\n".join([str(experiment["title"]), *overrides]), table)
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise InputError(f"{directory}: not the result of a run ({error!r})") from error
+    return View(parts, metadata)
 
 
-def _result_row(row: Mapping[str, str]) -> tuple[str, ...]:
-    missing = [field.name for field in fields(TotalsRow) if field.name not in row]
-    if missing:
-        raise ValueError(f"totals.csv lacks the column '{missing[0]}'")
+def _totals_row(row: Mapping[str, str]) -> TotalsRow:
     relative = row["relative_to_baseline"]
-    total = human_seconds(row["total_seconds"])
-    return (
-        row["workload"],
-        row["model"],
-        human_count(row["events"]),
-        total,
-        f"{float(relative):.3g}×" if relative else "",
+    return TotalsRow(
+        workload=row["workload"],
+        model=row["model"],
+        machine=row["machine"],
+        point=row["point"],
+        events=int(row["events"]),
+        total_cycles=Decimal(row["total_cycles"]),
+        total_seconds=Decimal(row["total_seconds"]),
+        busy_cycles=Decimal(row["busy_cycles"]),
+        wait_cycles=Decimal(row["wait_cycles"]),
+        idle_cycles=Decimal(row["idle_cycles"]),
+        relative_to_baseline=Decimal(relative) if relative else None,
     )
 
 
@@ -217,7 +264,7 @@ def import_report(report: ImportReport, header: Header, target: Path) -> View:
     table = Grid((Column(""), Column("name"), Column("number", numeric=True), Column("")), rows)
     text = (
         f"{target}: {sum(report.events.values()):,} events of {report.lines:,} lines, {header.vcpus} virtual CPUs, "
-        f"{human_seconds(header.recorded_ns / 10**9)} recorded"
+        f"{human_seconds(Fraction(header.recorded_ns, 10**9))} recorded"
     )
     data = {field.name: getattr(report, field.name) for field in fields(report)}
     readable = {name: dict(value) if isinstance(value, Mapping) else value for name, value in data.items()}

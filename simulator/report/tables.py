@@ -246,7 +246,10 @@ def comparison_grid(comparison: pd.DataFrame) -> Grid:
 def totals_table(totals: pd.DataFrame, baseline: str | None) -> Table:
     """Return the totals as a table for the terminal."""
     title = f"Totals, relative to {baseline}" if baseline else "Totals"
-    return grid_table(title, totals_grid(totals), grouped=True)
+    table = grid_table(title, totals_grid(totals), grouped=True)
+    table.caption = Text("total is from start to end; other times are sums over the virtual CPUs", style="dim")
+    table.caption_justify = "left"
+    return table
 
 
 def breakdown_table(breakdown: pd.DataFrame, workload: str, top: int = 12) -> Table:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from decimal import Decimal
@@ -18,6 +18,7 @@ from simulator.errors import InputError
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, frame
 
 RESULT_FILE = "result.json"
+_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "comparison.csv", "plots", "report.html"}
 
 
 def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
@@ -57,9 +58,13 @@ def check_target(directory: Path) -> None:
         InputError: the directory exists and is no result, or is not a directory.
     """
     if directory.is_dir():
-        if any(directory.iterdir()) and not (directory / RESULT_FILE).is_file():
+        names = {path.name for path in directory.iterdir()}
+        if names and RESULT_FILE not in names:
             raise InputError(f"{directory}: exists and holds no {RESULT_FILE}: choose another --out, or remove it")
-    elif directory.exists():
+        if names - _WRITTEN:
+            foreign = ", ".join(sorted(names - _WRITTEN))
+            raise InputError(f"{directory}: holds files that are no part of a result, and would be lost: {foreign}")
+    elif directory.exists() or directory.is_symlink():
         raise InputError(f"{directory}: exists and is not a directory: choose another --out")
 
 
@@ -94,15 +99,26 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         resolved_yaml,
         [*result.warnings, *result.notes, *notes],
         [path for path in drawn if path.suffix == ".svg"],
-        {
-            "vmmsim": result.metadata["tool"]["version"],
-            "engine": result.metadata["engine"],
-            "seed": result.metadata["seed"],
-        },
+        _provenance(result.metadata),
         result.baseline,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes
+
+
+def _provenance(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a reader needs to make the result again."""
+    recordings = metadata["inputs"]["recordings_sha256"]
+    return {
+        "vmmsim": metadata["tool"]["version"],
+        "commit": metadata["tool"]["commit"] or "(installed package)",
+        "engine": metadata["engine"],
+        "seed": str(metadata["seed"]),
+        "overrides": "; ".join(metadata["overrides"]) or "none",
+        "experiment, sha256": metadata["inputs"]["experiment_sha256"],
+        **{f"{name}, sha256 of its rows": digest for name, digest in recordings.items()},
+        "host": ", ".join(metadata["host"].values()),
+    }
 
 
 @contextmanager
@@ -113,7 +129,7 @@ def _whole_directory(target: Path) -> Iterator[Path]:
     target, named after the process that made it; the next run for the same target clears away those of dead processes.
     """
     check_target(target)
-    target = target.absolute()
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(target)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.{os.getpid()}.", dir=target.parent))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -10,38 +11,43 @@ from typing import TypeVar
 
 import numpy as np
 
-from simulator.errors import Fault, InputError, ModelError, SpecError, did_you_mean
-from simulator.events import BY_CODE, INTERRUPT, INTERRUPT_COMPLETION, KERNEL_COMPUTE, USER_COMPUTE
-from simulator.mechanisms import BY_NAME
+from simulator.errors import Fault, InputError, ModelError, SpecError, StreamError, did_you_mean
+from simulator.events import BY_CODE, INTERRUPT, INTERRUPT_COMPLETION, KERNEL_COMPUTE, REQUEST_KINDS, USER_COMPUTE
 from simulator.model import CostModel
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.experiment import UNITS, ExperimentSpec
 from simulator.spec.library import DocumentKind, find
-from simulator.spec.node import Node, dotted, in_order, locate, walk
+from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.overrides import override
 from simulator.spec.resolve import Resolver
 from simulator.spec.types import Spec
 from simulator.spec.validation import validate
 from simulator.spec.workload import WorkloadSpec
-from simulator.stream import AS_RECORDED, Batch, EventStream, ParquetStream
+from simulator.stream import AS_RECORDED, START_SIGNAL, EventStream, ParquetStream
 from simulator.workload.recorded import Clipping, WithoutHostCosts
 
 Where = tuple[str | int, ...]
 S = TypeVar("S", bound=Spec)
 
+_LONG_RUN_ROWS = 30_000_000
+_ROWS_PER_SECOND = 400_000  # of the reference engine, roughly (benchmarks/speed.py)
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A stream with what is around it. ``kinds`` are the event kinds that a replay of it will meet.
+    """A stream with what is around it.
 
-    ``rows`` is how many rows it has (for random streams, about how many).
+    ``kinds`` are the event kinds that a replay of it will meet, ``devices`` those of the machine that it will use,
+    ``rows`` is how many rows it has (where that is random, about how many), ``is_random`` whether the seed matters.
     """
 
     name: str
     stream: EventStream
     timer_hz: Fraction | None
     kinds: frozenset[int]
+    devices: frozenset[str]
     rows: int
+    is_random: bool = False
     recording: EventStream | None = None
     clipping: Clipping = field(default_factory=Clipping)
 
@@ -83,7 +89,9 @@ def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
         if (workload := builder.workload(("workloads", name), name, found, spec.seed)) is not None
     }
     builder.check_recipes(workloads, models)
+    builder.check_devices(workloads, models)
     builder.check_names(spec)
+    builder.warn_of_long_runs(workloads)
     builder.raise_faults()
     return Experiment(spec, tree, workloads, models, overrides, tuple(builder.warnings))
 
@@ -158,13 +166,26 @@ def _apply(tree: Node, settings: Sequence[str]) -> tuple[Node, tuple[Override, .
             if not equals:
                 message = "expected path=value, such as models.native.costs.syscall=300 cycles"
                 raise SpecError([Fault("--set", 0, 0, setting, message)])
+            before = tree
             tree, paths = override(tree, path.strip(), text.strip())
+            tree = _with_overridden_sources(before, tree, paths)
             overrides.append(Override(setting, paths))
         except SpecError as error:
             faults.extend(error.faults)
     if faults:
         raise SpecError(faults)
     return tree, tuple(overrides)
+
+
+def _with_overridden_sources(before: Node, tree: Node, paths: Sequence[Where]) -> Node:
+    """Let the source of each cost that was set say so: the source of its old value is none of the new one's."""
+    for path in paths:
+        if len(path) >= 3 and path[-1] == "cost" and path[-3] == "costs":
+            old = node_at(before, path)
+            source = f"--set, in place of {old.source} ({node_at(before, (*path[:-1], 'source')).source})"
+            for key, text in (("source", source), ("status", "assumed")):
+                tree = override(tree, dotted((*path[:-1], key)), json.dumps(text)).root
+    return tree
 
 
 class _Builder:
@@ -188,33 +209,26 @@ class _Builder:
         """Build a cost model; an action without a cost is a fault, a cost that nothing can use a warning."""
         model = spec.build(name)
         emitted: set[str] = set()
-        for mechanism, parameters in model.mechanisms.items():
-            actions = BY_NAME[mechanism](parameters).emits()
+        for mechanism in model.build():
+            actions = mechanism.emits()
             emitted |= actions
             for action in sorted(actions - set(model.costs.entries)):
                 near = did_you_mean(action, model.costs.entries)
-                place = self._recipe((*where, "mechanisms", mechanism), action)
+                place = self._recipe((*where, "mechanisms", mechanism.name), action)
                 self.fault(place, f"the action '{action}' has no cost: add it under costs{near}")
         self._warn_of_dead_costs(where, name, emitted)
         return model
 
     def _recipe(self, where: Where, action: str) -> Where:
         """Return the path below ``where`` at which a recipe first lists an action, else ``where`` itself."""
-        found = (path for path, node in walk(self._at(where)) if path and path[-1] == action and node.is_scalar)
+        found = (
+            path for path, node in walk(node_at(self._tree, where)) if path and path[-1] == action and node.is_scalar
+        )
         return (*where, *next(found, ()))
-
-    def _at(self, where: Where) -> Node:
-        """Return the node at a path of the tree, which must be there."""
-        node = self._tree
-        for part in where:
-            child = node.child(part)
-            assert child is not None, where
-            node = child
-        return node
 
     def _warn_of_dead_costs(self, where: Where, name: str, emitted: set[str]) -> None:
         own_file = locate(self._tree, where).file
-        for action, entry in self._at((*where, "costs")).children():
+        for action, entry in node_at(self._tree, (*where, "costs")).children():
             if action not in emitted and entry.mark.file == own_file:
                 mark = entry.mark
                 self.warnings.append(
@@ -227,8 +241,9 @@ class _Builder:
         try:
             if spec.recording is None:
                 stream = spec.synthetic(name, seed)
-                kinds = _with_interrupts(stream.kinds(), spec.timer, bool(stream.header.devices))
-                return Workload(name, stream, spec.timer, kinds, stream.rows())
+                devices = frozenset(stream.header.devices)
+                kinds = _with_interrupts(stream.kinds(), spec.timer, devices)
+                return Workload(name, stream, spec.timer, kinds, devices, stream.rows(), stream.is_random)
             return self._recorded(where, name, spec)
         except InputError as error:
             self.fault((*where, "recording"), str(error))
@@ -236,7 +251,7 @@ class _Builder:
 
     def _recorded(self, where: Where, name: str, spec: WorkloadSpec) -> Workload | None:
         recording = ParquetStream.open(find(spec.recording or "", "workload", Path()))
-        kinds = _kinds(recording)
+        kinds, devices = _survey(recording)
         if not kinds:
             self.fault((*where, "recording"), "the recording holds no events")
             return None
@@ -247,9 +262,9 @@ class _Builder:
         if len(self._faults) > before:
             return None
         stream = WithoutHostCosts(recording, costs.__getitem__)
-        requests = any((batch.column("completion") != AS_RECORDED).any() for batch in _all_batches(recording))
-        kinds = _with_interrupts(kinds, spec.timer, requests)
-        return Workload(name, stream, spec.timer, kinds, recording.rows, recording, stream.clipping)
+        kinds = _with_interrupts(kinds, spec.timer, devices)
+        rows, clipping = recording.rows, stream.clipping
+        return Workload(name, stream, spec.timer, kinds, devices, rows, recording=recording, clipping=clipping)
 
     def _host_costs(self, where: Where, host: CostModel, kinds: frozenset[int]) -> dict[int, int]:
         """Return what one event of each kind cost on the machine recorded, in nanoseconds."""
@@ -275,7 +290,7 @@ class _Builder:
     def check_recipes(self, workloads: Mapping[str, Workload], models: Mapping[str, CostModel]) -> None:
         """Note each event of a workload for which a model has no recipe."""
         for name, model in models.items():
-            served = {kind for m, parameters in model.mechanisms.items() for kind in BY_NAME[m](parameters).reads()}
+            served = model.reads()
             missing: dict[int, list[str]] = {}
             for workload in workloads.values():
                 for kind in sorted(workload.kinds - served):
@@ -287,6 +302,27 @@ class _Builder:
                     ("models", name, "mechanisms"),
                     f"no recipe for the event '{event}' of workload {', '.join(users)}: list it under one of the "
                     f"mechanisms{near}",
+                )
+
+    def check_devices(self, workloads: Mapping[str, Workload], models: Mapping[str, CostModel]) -> None:
+        """Note each device to which a workload sends requests and which the machine of a model lacks."""
+        for name, model in models.items():
+            for workload in workloads.values():
+                for device in workload.devices - set(model.machine.devices):
+                    near = did_you_mean(device, model.machine.devices)
+                    self.fault(
+                        ("models", name, "machine", "devices"),
+                        f"workload {workload.name} sends requests to the device '{device}', which is not there{near}",
+                    )
+
+    def warn_of_long_runs(self, workloads: Mapping[str, Workload]) -> None:
+        """Say how long a replay will take where that is long enough to matter."""
+        for workload in workloads.values():
+            if workload.rows > _LONG_RUN_ROWS:
+                minutes = workload.rows // (_ROWS_PER_SECOND * 60)
+                self.warnings.append(
+                    f"workload {workload.name} has about {workload.rows:,} rows: a replay takes about {minutes:,} "
+                    "minutes for each model"
                 )
 
     def check_names(self, spec: ExperimentSpec) -> None:
@@ -313,21 +349,33 @@ def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
     return f"the experiment has no {what} '{name}'{did_you_mean(name, known)}; it has {', '.join(known)}"
 
 
-def _with_interrupts(kinds: frozenset[int], timer: Fraction | None, requests: bool) -> frozenset[int]:
-    return kinds | {INTERRUPT, INTERRUPT_COMPLETION} if timer or requests else kinds
+def _with_interrupts(kinds: frozenset[int], timer: Fraction | None, devices: frozenset[str]) -> frozenset[int]:
+    return kinds | {INTERRUPT, INTERRUPT_COMPLETION} if timer or devices else kinds
 
 
-def _kinds(stream: EventStream) -> frozenset[int]:
-    """Return the event kinds of a recording, those of its gaps included."""
+def _survey(stream: EventStream) -> tuple[frozenset[int], frozenset[str]]:
+    """Return the event kinds of a recording, those of its gaps included, and the devices that its requests go to.
+
+    Raises:
+        StreamError: a row waits for a signal that no row posts.
+    """
     kinds: set[int] = set()
-    for batch in _all_batches(stream):
-        kinds.update(map(int, np.unique(batch.columns["kind"])))
+    devices: set[str] = set()
+    awaited: set[int] = set()
+    posted = {START_SIGNAL}
+    for batch in (batch for vcpu in range(stream.header.vcpus) for batch in stream.batches(vcpu)):
+        kinds.update(np.unique(batch.columns["kind"]).tolist())
         for kind, column in ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns")):
             if batch.column(column).any():
                 kinds.add(kind)
-    return frozenset(kinds)
-
-
-def _all_batches(stream: EventStream) -> Iterator[Batch]:
-    for vcpu in range(stream.header.vcpus):
-        yield from stream.batches(vcpu)
+        requests = (batch.column("completion") != AS_RECORDED) & np.isin(batch.columns["kind"], list(REQUEST_KINDS))
+        for device in np.unique(batch.column("device")[requests]).tolist():
+            devices.add(stream.header.devices[device] if device >= 0 else "(none named)")
+        for signals, column in ((awaited, "waits"), (posted, "posts")):
+            values = batch.column(column)
+            signals.update(values[values >= 0].tolist())
+    if awaited - posted:
+        raise StreamError(
+            f"rows wait for the signal {min(awaited - posted)}, which no row posts: is the recording cut?"
+        )
+    return frozenset(kinds), frozenset(devices)

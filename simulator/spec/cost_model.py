@@ -26,10 +26,14 @@ class CostSpec(Spec):
 
     @model_validator(mode="after")
     def _bounds_hold(self) -> CostSpec:
-        bounds = [bound for bound in (self.low, self.cost, self.high) if bound is not None]
+        given = (self.low, self.cost, self.high)
+        bounds = [bound for bound in given if bound is not None]
         comparable = len({bound.in_cycles for bound in bounds}) == 1
         if comparable and [b.amount for b in bounds] != sorted(b.amount for b in bounds):
-            raise ValueError(f"expected low <= cost <= high, found {', '.join(map(str, bounds))}")
+            named = ", ".join(
+                f"{name} {value}" for name, value in zip(("low", "cost", "high"), given, strict=True) if value
+            )
+            raise ValueError(f"expected low <= cost <= high, found {named}: move the bound too")
         return self
 
 

@@ -42,6 +42,11 @@ def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
             candidate = folder / (str(path) + suffix)
             if candidate.is_file():
                 return candidate
+    if (beside / path).is_dir():
+        raise InputError(f"'{reference}' is a directory: expected a file, or the name of one of the kind '{kind}'")
+    for other in FOLDERS:
+        if other != kind and reference in names(other):
+            raise InputError(f"'{reference}' is of the kind '{other}'; expected one of '{kind}'")
     known = names(kind)
     near = did_you_mean(path.with_suffix("").as_posix() if path.suffix in _SUFFIXES else reference, known)
     raise InputError(f"no {kind} '{reference}': no such file, and none of that name in the library{near}")

@@ -100,6 +100,20 @@ def locate(node: Node, path: Sequence[str | int]) -> Mark:
     return node.mark
 
 
+def node_at(node: Node, path: Sequence[str | int]) -> Node:
+    """Return the node at a path.
+
+    Raises:
+        KeyError: the path leads nowhere.
+    """
+    for part in path:
+        child = node.child(part)
+        if child is None:
+            raise KeyError(dotted(path))
+        node = child
+    return node
+
+
 def plain(node: Node) -> Plain:
     """Return the values alone, as new dicts and lists."""
     if isinstance(node.value, dict):

@@ -75,10 +75,11 @@ class Resolver:
                     entries[label] = self._entry(entry, kind, folder, where)
                 except SpecError as error:
                     self.faults.extend(error.faults)
-            if entries or not list(child.children()):
-                keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
-                node = _with(node, section, replace(child, value=entries, keys=keys))
-        return node
+            if not entries and list(child.children()):
+                raise SpecError(())  # the faults of its entries say it all: nothing is left to check
+            keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
+            node = _with(node, section, replace(child, value=entries, keys=keys))
+        return _with_defaults(node, {"description": "", "seed": 1, "baseline": None})
 
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""

@@ -40,5 +40,5 @@ Size = Annotated[int, *_quantity(parse_size, "4 KiB")]
 Bandwidth = Annotated[int, *_quantity(lambda text: parse_size(text.removesuffix("/s")), "100 MB/s")]
 
 Text = Annotated[str, Field(min_length=1)]
-Number = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(ge=1, le=10**15)]

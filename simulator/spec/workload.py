@@ -79,10 +79,22 @@ _EVENT_KINDS = {name: value for name, value in _ALL_KINDS.items() if BY_NAME[nam
 _Counts: Any = create_model("Counts", __base__=Spec, __doc__="Events by kind, and how many of each.", **_EVENT_KINDS)
 
 
+_MOST_SHUFFLED = 100_000_000
+
+
 class MixSpec(Spec):
     """A given number of events of several kinds, shuffled one by one."""
 
     counts: _Counts
+
+    @model_validator(mode="after")
+    def _check(self) -> MixSpec:
+        total = sum(spec.count for _, spec in self.counts if spec is not None)
+        if not 1 <= total <= _MOST_SHUFFLED:
+            raise ValueError(
+                f"expected 1 to {_MOST_SHUFFLED:,} events to shuffle, found {total:,}: repeat a smaller mix"
+            )
+        return self
 
     def step(self, devices: list[str]) -> Step:
         """Return the part of a program that this is."""
@@ -92,6 +104,9 @@ class MixSpec(Spec):
                 row = _row(BY_NAME[name], spec, devices)
                 parts.append((Row({**row.values, "count": 1}), spec.count))
         return CountedMix(parts)
+
+
+_MOST_ARRIVALS_HZ = 10**9
 
 
 class ArrivalsSpec(Spec):
@@ -111,6 +126,8 @@ class ArrivalsSpec(Spec):
     def _check(self) -> ArrivalsSpec:
         if (self.during is None) == (self.count is None):
             raise ValueError("expected either 'during' (a duration) or 'count' (a number of events)")
+        if sum(self.rates.values()) > _MOST_ARRIVALS_HZ:
+            raise ValueError("expected rates of at most 1 GHz together: arrivals are whole nanoseconds apart")
         for name in self.rates:
             if name not in _EVENT_KINDS:
                 raise ValueError(f"no event kind '{name}' that can arrive{did_you_mean(name, _EVENT_KINDS)}")

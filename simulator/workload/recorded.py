@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.events import BY_CODE
+from simulator.events import BY_CODE, COMPUTE_KINDS
 from simulator.stream import Array, Batch, EventStream, Header
 
 HostCost = Callable[[int], int]
@@ -43,6 +43,7 @@ class WithoutHostCosts:
         self._stream = stream
         self._host_cost = host_cost
         self._costs = np.full(max(BY_CODE) + 1, -1, dtype=np.int64)
+        self._costs[list(COMPUTE_KINDS)] = 0  # such a row only carries its computation
         self.clipping = Clipping()
         ends = [0]
         for vcpu in range(stream.header.vcpus):

@@ -31,19 +31,22 @@ class Gap:
     mean_ns: Fraction
     distribution: Literal["constant", "exponential", "uniform"] = "exponential"
 
-    def draw(self, random: np.random.Generator, number: int) -> Array:
-        """Draw whole nanoseconds (constant gaps are spread so that their running sum stays within one of exact)."""
+    def draw(self, random: np.random.Generator, number: int, first: int = 0, begin: float = 0.0) -> tuple[Array, float]:
+        """Draw ``number`` gaps in whole nanoseconds; return them and the fraction of a nanosecond that is left.
+
+        Arrivals are rounded, not gaps, so rounding does not add up. ``first`` is how many gaps were drawn before these,
+        ``begin`` the fraction that those left.
+        """
         mean = float(self.mean_ns)
         if self.distribution == "constant":
-            marks = np.arange(number + 1, dtype=object) * self.mean_ns.numerator // self.mean_ns.denominator
-            gaps: Array = np.diff(marks.astype(np.int64))
-            return gaps
-        draws = (
-            random.exponential(mean, number)
-            if self.distribution == "exponential"
-            else random.uniform(0, 2 * mean, number)
-        )
-        return np.rint(draws).astype(np.int64)
+            marks = np.arange(first, first + number + 1, dtype=object) * self.mean_ns.numerator
+            constant: Array = np.diff((marks // self.mean_ns.denominator).astype(np.int64))
+            return constant, 0.0
+        exponential = self.distribution == "exponential"
+        draws = random.exponential(mean, number) if exponential else random.uniform(0, 2 * mean, number)
+        arrivals = begin + np.cumsum(draws)
+        whole = np.floor(arrivals).astype(np.int64)
+        return np.diff(whole, prepend=0), float(arrivals[-1] - whole[-1])
 
 
 class Step(ABC):
@@ -205,11 +208,13 @@ class Arrivals(Step):
         rates = np.array([float(rate) for _, rate in self.parts])
         rows = [row for row, _ in self.parts]
         left_ns, left = self.duration_ns, self.number
+        drawn, fraction = 0, 0.0
         while left_ns is None or left_ns >= 0:
             size = ROWS_PER_BATCH if left is None else min(left, ROWS_PER_BATCH)
             if size == 0:
                 return
-            gaps = self.gap.draw(random, size)
+            gaps, fraction = self.gap.draw(random, size, drawn, fraction)
+            drawn += size
             order = random.choice(len(rows), size, p=rates / rates.sum())
             if left_ns is not None:
                 within = int(np.searchsorted(np.cumsum(gaps), left_ns, side="right"))
@@ -248,6 +253,11 @@ class SyntheticStream:
     def kinds(self) -> frozenset[int]:
         """Return the codes of the event kinds that the programs hold."""
         return frozenset(row.values["kind"] for program in self.programs for row in program.rows())
+
+    @property
+    def is_random(self) -> bool:
+        """Whether another seed would give other rows."""
+        return any(program.is_random for program in self.programs)
 
     def rows(self) -> int:
         """Return the number of rows of all programs; where that is random, about how many."""

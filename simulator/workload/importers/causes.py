@@ -45,6 +45,11 @@ class Place:
 class Cpu(Rows):
     """One virtual CPU: its rows, what runs on it, its interrupts and its idle time."""
 
+    __slots__ = (
+        *("number", "idle_task", "task", "task_before", "begun", "place", "loaded", "interrupts", "interrupt_context"),
+        *("completed", "idle_since", "idle_post", "announced", "roused", "woken"),
+    )
+
     def __init__(self, number: int, start: int) -> None:
         super().__init__(start)
         self.number = number
@@ -64,11 +69,17 @@ class Cpu(Rows):
         self.woken = False
 
     def elapse(self, now: int, ends: int) -> None:
-        """Let time pass until ``now`` (ns), in the mode that the running task and what ``ends`` the gap tell."""
+        """Let time pass until ``now`` (ns), in the mode that the running task and what ``ends`` the gap tell.
+
+        A line that comes from user mode shows the task there, and no interrupt under way.
+        """
         if ends == BY_UNKNOWN:
             return
         gap = now - self.now
         self.now = now
+        if ends == BY_USER:
+            self.task.user_mode = self.task.seen_in_user_mode = True
+            self.leave_interrupt()
         if self.is_idle:
             self.idle += gap
         elif ends == BY_USER or (ends == BY_INTERRUPT and self.task.user_mode and not self.interrupts):

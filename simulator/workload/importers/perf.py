@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import StreamError
-from simulator.events import BY_CODE, HALT, INTERRUPT_COMPLETION
+from simulator.events import BY_CODE, INTERRUPT_COMPLETION
 from simulator.stream import Header, MemoryStream
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
 from simulator.workload.importers.perf_reader import SPACE_SWITCH, SPACE_SWITCH_GUESS, Reader
 from simulator.workload.importers.perf_text import Progress
-from simulator.workload.importers.rows import PTE_MODIFY, Matrix
+from simulator.workload.importers.rows import Matrix
 
 UNREADABLE = "unreadable line"
 
@@ -126,10 +126,11 @@ def _finish(reader: Reader) -> dict[str, int]:
         hint = f"; line {reader.first_unreadable} is none of perf script" if reader.first_unreadable else ""
         raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event{hint}")
     _number_densely([cpu.column("space") for cpu in cpus])
+    events = _events(cpus)
     derived = {
-        "halt": _count(cpus, HALT),
+        "halt": events.get("halt", 0),
         "interrupt_completion": completions,
-        "pte_modify": _count(cpus, PTE_MODIFY),
+        "pte_modify": events.get("pte_modify", 0),
         "space_switch": switches,
     }
     return {name: count for name, count in derived.items() if count}
@@ -158,31 +159,37 @@ def _settle_switches(reader: Reader, cpu: Cpu, users: Sequence[int]) -> int:
 
 
 def _number_densely(columns: Sequence[Matrix]) -> None:
-    """Number the spaces that occur from 0, in the order of their making."""
-    used = np.unique(np.concatenate(columns))
-    used = used[used >= 0]
+    """Number the spaces that occur from 0, in the order of their making; -1 stays."""
+    used = np.zeros(max(int(column.max(initial=-1)) for column in columns) + 2, dtype=bool)
     for column in columns:
-        known = column >= 0
-        column[known] = np.searchsorted(used, column[known])
+        used[column + 1] = True
+    used[0] = False
+    numbers = np.where(used, np.cumsum(used) - 1, -1)
+    for column in columns:
+        column[:] = numbers[column + 1]
 
 
-def _count(cpus: Sequence[Cpu], kind: int) -> int:
-    return sum(int(cpu.column("count")[cpu.column("kind") == kind].sum()) for cpu in cpus)
+def _events(cpus: Sequence[Cpu]) -> dict[str, int]:
+    """Count the events of all rows by kind; only kinds that occur."""
+    counts = dict.fromkeys(BY_CODE, 0)
+    for cpu in cpus:
+        kinds, numbers = cpu.column("kind"), cpu.column("count")
+        for code in np.flatnonzero(np.bincount(kinds)).tolist():
+            counts[code] += int(numbers[kinds == code].sum())
+    return {BY_CODE[code].name: count for code, count in counts.items() if count}
 
 
 def _report(reader: Reader, derived: Mapping[str, int]) -> ImportReport:
-    cpus = _in_order(reader)
     known = [tracepoint for tracepoint in reader.tracepoints.values() if tracepoint.known]
     unknown = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values() if not tracepoint.known}
     if reader.unreadable:
         unknown[UNREADABLE] = reader.unreadable
-    events = {kind.name: _count(cpus, kind.code) for kind in BY_CODE.values()}
     return ImportReport(
         lines=reader.lines,
-        events={name: count for name, count in events.items() if count},
+        events=_events(_in_order(reader)),
         derived=derived,
-        with_event={t.name: t.with_event for t in known if t.with_event},
-        without_event={t.name: t.lines - t.with_event for t in known if t.lines > t.with_event},
+        with_event={t.name: t.lines - t.without_event for t in known if t.lines > t.without_event},
+        without_event={t.name: t.without_event for t in known if t.without_event},
         unknown=unknown,
         first_unreadable_line=reader.first_unreadable,
         waits=dict(sorted(reader.causes.waits.items())),

@@ -71,13 +71,13 @@ Handler = Callable[[Cpu, str], bool]
 
 @dataclass(slots=True, eq=False)
 class Tracepoint:
-    """One tracepoint of the file: who reads its lines, what they end, how many there were, how many gave an event."""
+    """One tracepoint of the file: who reads its lines, what they end, how many there were, how many gave no event."""
 
     name: str
     handler: Handler
     ends: int
     lines: int = 0
-    with_event: int = 0
+    without_event: int = 0
 
     @property
     def known(self) -> bool:
@@ -148,15 +148,14 @@ class Reader:
                 if cpu.place is not place:
                     self._arrive(place, tracepoint, now)
                 cpu.elapse(now, tracepoint.ends)
-                if tracepoint.handler(cpu, line[fields:]):
-                    tracepoint.with_event += 1
+                if not tracepoint.handler(cpu, line[fields:]):
+                    tracepoint.without_event += 1
                 tracepoint.lines += 1
-                latest = now
+                if now == latest and line == previous:
+                    self.repeated += 1
+                latest, previous = now, line
             except (ValueError, StructError) as error:
                 self._not_read(number, error)
-            if line == previous:
-                self.repeated += 1
-            previous = line
         self.latest, self._previous = latest, previous
         self.lines += len(lines)
 
@@ -165,7 +164,7 @@ class Reader:
         return {
             "raw_syscalls:sys_enter": (self._syscall_enter, BY_USER),
             "raw_syscalls:sys_exit": (self._syscall_exit, BY_KERNEL),
-            "exceptions:page_fault_user": (self._user_fault, BY_USER),
+            "exceptions:page_fault_user": (self._fault, BY_USER),
             "exceptions:page_fault_kernel": (self._fault, BY_KERNEL),
             "kmem:rss_stat": (self._counter, BY_KERNEL),
             "tlb:tlb_flush": (self._flush, BY_KERNEL),
@@ -295,7 +294,8 @@ class Reader:
         """The child is complete: it has its space, and the parent's entries that were copied are write-protected."""
         comm, pid = perf_text.parse_fork(fields)
         if pid in self.tasks:  # a number used again
-            self._places = {text: place for text, place in self._places.items() if place.task.tid != pid}
+            for text in [text for text, place in self._places.items() if place.task.tid == pid]:
+                del self._places[text]
         child = self.tasks[pid] = Task(pid, pid, comm)
         cpu.leave_interrupt()
         parent = cpu.task
@@ -335,12 +335,10 @@ class Reader:
         task = cpu.task
         task.syscall = number
         task.user_mode = False
-        task.seen_in_user_mode = True
         if number == CLONE:
             task.shares_space = bool(perf_text.parse_first_argument(fields) & CLONE_VM)
         else:
             task.shares_space = number in (VFORK, CLONE3)
-        cpu.leave_interrupt()
         cpu.event(SYSCALL, number)
         return True
 
@@ -354,12 +352,6 @@ class Reader:
         task.entered = False
         cpu.leave_interrupt()
         return False
-
-    def _user_fault(self, cpu: Cpu, fields: str) -> bool:
-        self._fault(cpu, fields)
-        cpu.task.user_mode = cpu.task.seen_in_user_mode = True
-        cpu.interrupts = 0
-        return True
 
     def _fault(self, cpu: Cpu, fields: str) -> bool:
         page, site, code = perf_text.parse_fault(fields, self._numbers)

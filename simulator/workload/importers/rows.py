@@ -97,6 +97,11 @@ class Rows:
     ``answered`` whether a counter has told what it set.
     """
 
+    __slots__ = (
+        *("now", "tid", "user", "kernel", "idle", "is_idle", "idle_rows", "unanchored", "modify", "fault", "answered"),
+        *("waits", "posts", "kernel_rows", "_rows", "_columns"),
+    )
+
     def __init__(self, start: int) -> None:
         self.now = start
         self.tid = 0
@@ -193,7 +198,7 @@ class Rows:
         matrix = np.frombuffer(self._rows, np.int64).reshape(-1, len(_FIELDS))
         matrix[self.kernel_rows, _KERNEL] += matrix[self.kernel_rows, _IDLE]
         matrix[self.kernel_rows, _IDLE] = 0
-        self._columns = {name: matrix[:, index] for index, name in enumerate(_FIELDS)}
+        self._columns = dict(zip(_FIELDS, np.ascontiguousarray(matrix.T), strict=True))
         self._columns |= _sparse(self.waits, len(matrix), "waits", "wait_latency_ns")
         self._columns |= _sparse(self.posts, len(matrix), "posts", "post_delay_ns")
 
@@ -203,12 +208,13 @@ class Rows:
 
     def keep(self, rows: npt.NDArray[np.bool_]) -> None:
         """Keep only some rows; those left out must have no gap and no signal."""
-        self._columns = {name: values[rows] for name, values in self._columns.items()}
+        kept = np.flatnonzero(rows)
+        self._columns = {name: values[kept] for name, values in self._columns.items()}
 
     def batches(self) -> list[Batch]:
         """Return the rows as a stream's batches."""
         count = len(self._columns["kind"])
-        columns = {name: np.ascontiguousarray(values, COLUMN[name].dtype) for name, values in self._columns.items()}
+        columns = {name: values.astype(COLUMN[name].dtype, copy=False) for name, values in self._columns.items()}
         return [
             Batch({name: values[first : first + ROWS_PER_BATCH] for name, values in columns.items()})
             for first in range(0, count, ROWS_PER_BATCH)
