@@ -202,6 +202,12 @@ def perf(
         Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="What was recorded.")] = None,
+    about: Annotated[
+        list[str],
+        typer.Option(
+            "--about", metavar="KEY=TEXT", help="Say where and how it was recorded; kept in the file's header."
+        ),
+    ] = [],  # noqa: B006 (typer wants a literal default)
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
@@ -215,6 +221,7 @@ def perf(
         stream, report = import_perf(
             file,
             title,
+            provenance=dict(_key_and_text(entry) for entry in about),
             progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
         )
     write_parquet(stream, target)
@@ -224,6 +231,13 @@ def perf(
         return
     for part in view.parts:
         _console().print(part, markup=False, highlight=False)
+
+
+def _key_and_text(entry: str) -> tuple[str, str]:
+    key, equals, text = entry.partition("=")
+    if not (key and equals and text):
+        raise InputError(f"--about {entry}: expected KEY=TEXT, such as machine='Linux 6.18 on a laptop'")
+    return key, text
 
 
 def _any_document(reference: str) -> Path:

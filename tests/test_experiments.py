@@ -19,6 +19,7 @@ from simulator.run import run_experiment
 from simulator.spec.build import check_document, load_experiment
 from simulator.spec.experiment import Plot
 from simulator.spec.library import FOLDERS, root
+from simulator.stream import ParquetStream, content_hash
 
 EXPERIMENTS = sorted((root() / "experiments").rglob("*.yaml"))
 DOCUMENTS = sorted(path for folder in FOLDERS.values() for path in (root() / folder).rglob("*.yaml"))
@@ -69,6 +70,20 @@ def test_on_the_forkwait_recording_the_hardware_vmm_is_dearest(recorded: Result)
     """The order of the paper's forkwait: native, then the software VMM, then the hardware VMM."""
     seconds = {row.model: row.total_seconds for row in recorded.totals if row.workload == "forkwait-500"}
     assert seconds["native"] < seconds["software-vmm"] < seconds["hardware-vmm"]
+
+
+CONTENT = {
+    "forkwait-500": "220ed84a61ff625d44aaa3a5fbf9f36191a530c990e84350046f99496907c18f",
+    "compile-2files-j2": "d8575458540fac297dd3f341662f4156c1bb8f05ef563e00ec5db6a0ae1fc21d",
+}
+
+
+@pytest.mark.parametrize("name", sorted(LINES))
+def test_the_shipped_recordings_are_those_we_know(name: str) -> None:
+    """A golden: it changes only when the importer gives other rows, and then a person reads the difference."""
+    stream = ParquetStream.open(root() / f"workloads/recorded/{name}.parquet")
+    assert content_hash(stream) == CONTENT[name]
+    assert {"source", "file", "sha256", "lines", "machine", "licence"} <= set(stream.header.provenance)
 
 
 def replay_under_host_costs(name: str) -> tuple[Outcome, int, int, list[int]]:

@@ -283,10 +283,35 @@ def test_a_fault_on_a_present_page_rewrites_its_entry(recording: Recording, tmp_
     recording.flush(0, 7, 2, 1, 3)
     recording.fault(0, 7, 3, address=0x6000, code=7)
     result = imported(tmp_path, recording.text())
-    assert result.events() == ["page_fault", "pte_modify", "tlb_flush_page", "page_fault", "pte_modify"]
-    assert [row["page"] for row in result.rows()] == [5, 5, 5, 6, 6]
-    assert [row["at"] for row in result.only("pte_modify")] == [0, 2000]
-    assert result.report.derived == {"pte_modify": 2}
+    copied, written_in_place = ["page_fault", "pte_clear", "tlb_flush_page", "pte_set"], ["page_fault", "pte_modify"]
+    assert result.events() == [*copied, *written_in_place]
+    assert [row["page"] for row in result.rows()] == [5, 5, 5, 5, 6, 6]
+    assert [row["at"] for row in result.rows()] == [0, 1000, 1000, 1000, 2000, 2000]
+    assert result.report.derived == {"pte_modify": 1}
+
+
+def test_a_page_of_zeros_is_set_and_then_replaced(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 1, address=0x5000, code=4)
+    recording.fault(0, 7, 2, address=0x5000, code=7)
+    recording.rss(0, 7, 3, 100, "ANONPAGES", 1)
+    recording.rss(0, 7, 4, 100, "ANONPAGES", 2)
+    recording.flush(0, 7, 5, 1, 3)
+    recording.fault(0, 7, 6, address=0x6000, code=4)
+    recording.fault(0, 7, 7, address=0x6000, code=4)
+    recording.switch(0, 7, 0, 8, "D")
+    result = imported(tmp_path, recording.text())
+    written = [(name, row["page"]) for name, row in zip(result.events(), result.rows(), strict=True) if "pte" in name]
+    assert written[0] == ("pte_set", 5), "the shared page of zeros, as the task goes on"
+    assert ("pte_clear", 5) in written, "it gives way to a page of its own"
+    assert ("pte_set", 6) not in written, "a fault that comes again, or sleeps, has set nothing yet"
+
+
+def test_a_task_that_exits_goes_on_in_the_space_of_the_kernel(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 1, address=0x5000, code=6)
+    recording.add(0, 7, 2, "sched:sched_process_exit", "comm=task7 pid=7 prio=120 group_dead=true")
+    recording.flush(0, 7, 3, 0, 0)
+    recording.switch(0, 7, 0, 4, "Z")
+    assert imported(tmp_path, recording.text()).one("space_switch")["space"] == -1
 
 
 def test_counters_tell_of_a_copy_on_write_of_a_file_page(recording: Recording, tmp_path: Path) -> None:
@@ -385,7 +410,7 @@ def test_an_exec_makes_a_new_space(recording: Recording, tmp_path: Path) -> None
     result = imported(tmp_path, recording.text())
     old, new = (row["space"] for row in result.only("page_fault"))
     assert old != new
-    assert [(row["space"], row["count"]) for row in result.only("pte_set")] == [(new, 1), (new, 1), (new, 16)]
+    assert [(row["space"], row["count"]) for row in result.only("pte_set")] == [(old, 1), (new, 1), (new, 1), (new, 16)]
     assert result.one("pte_clear")["space"] == old
     assert result.one("space_switch")["space"] == new
     assert result.stream.header.tasks[7] == "task7"
@@ -716,16 +741,12 @@ def test_lines_that_mean_nothing_are_counted(recording: Recording, tmp_path: Pat
     recording.add(0, 7, 2, "kmem:rss_stat", "mm_id=1 curr=1 member=0 size=4096B")
     recording.add(0, 7, 3, "raw_syscalls:sys_enter", "NR seven")
     recording.add(0, 7, 4, "power:cpu_idle", "state=4294967295 cpu_id=0")
+    for at in range(5, 505):
+        recording.sysret(0, 7, at)
     result = imported(tmp_path, recording.text())
     assert result.report.unknown == {"power:cpu_idle": 2, UNREADABLE: 5}
     assert result.report.first_unreadable_line == 3
     assert result.events() == ["syscall"]
-
-
-def test_microseconds_are_refused_as_unreadable(recording: Recording, tmp_path: Path) -> None:
-    recording.syscall(0, 7, 0)
-    text = recording.text() + "   task7     7/7     [000]     5.000001:   raw_syscalls:sys_enter: NR 1 (0)\n"
-    assert imported(tmp_path, text).report.unknown == {UNREADABLE: 1}
 
 
 def test_lines_that_repeat_the_one_before_are_noted(recording: Recording, tmp_path: Path) -> None:
@@ -736,9 +757,12 @@ def test_lines_that_repeat_the_one_before_are_noted(recording: Recording, tmp_pa
     assert any(note.startswith("1 lines repeat") for note in result.report.notes)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "# nothing\nat all\n"])
-def test_a_file_without_events_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(StreamError, match=r"recording\.txt:\d+: the file has no event"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "the file has no event"), ("\n", "1 of 1 lines"), ("# nothing\nat all\n", "2 of 2 lines")],
+)
+def test_a_file_without_events_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(StreamError, match=rf"recording\.txt:1: {message}"):
         imported(tmp_path, text)
 
 
@@ -859,3 +883,31 @@ def test_the_laws_hold_for_any_lines(text: str, tmp_path: Path) -> None:
     ends = [result.rows(cpu)[-1]["at"] for cpu in range(result.stream.header.vcpus) if result.rows(cpu)]
     assert max(ends) == result.stream.header.recorded_ns
     assert np.all(np.array(ends) >= 0)
+
+
+def readable_lines(number: int) -> str:
+    return "".join(
+        f"  fw  7/7  [000]  1.{i:09}:  raw_syscalls:sys_enter: NR 39 (0, 0, 0, 0, 0, 0)\n" for i in range(number)
+    )
+
+
+def test_some_unreadable_lines_are_counted_and_many_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text(readable_lines(99) + "junk\n")
+    assert import_perf(path)[1].unknown == {"unreadable line": 1}
+    path.write_text(readable_lines(98) + "junk\njunk\n")
+    with pytest.raises(StreamError, match=r"lines.txt:99: 2 of 100 lines cannot be read, this one first: 'junk'"):
+        import_perf(path)
+
+
+def test_time_stamps_in_microseconds_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "us.txt"
+    path.write_text("  fw  7/7  [000]  1.000001:  raw_syscalls:sys_enter: NR 39 (0, 0, 0, 0, 0, 0)\n" * 3)
+    with pytest.raises(StreamError, match=r"us.txt:1: 3 of 3 lines .* in microseconds: add --ns"):
+        import_perf(path)
+
+
+def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
+    path = tmp_path / "crlf.txt"
+    path.write_bytes(readable_lines(5000).replace("\n", "\r\n").encode())
+    assert import_perf(path)[1].events == {"syscall": 5000}

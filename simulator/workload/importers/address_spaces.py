@@ -60,6 +60,7 @@ class Task:
     copied: int = 0
     building: Counters | None = None
     entered: bool = False
+    exiting: bool = False
     running: bool = False
     left: Post | None = None
     preempted: bool = False

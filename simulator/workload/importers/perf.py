@@ -20,6 +20,7 @@ the report's notes count such places.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ from simulator.workload.importers.perf_text import Progress
 from simulator.workload.importers.rows import Matrix
 
 UNREADABLE = "unreadable line"
+_UNREADABLE_SHARE = 100
+_TEXT_SHOWN = 80
+_MICROSECONDS = re.compile(r"\s\d+\.\d{6}:\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ def import_perf(
     reader = Reader(path)
     for lines in perf_text.read_lines(path, progress):
         reader.read(lines)
+    _refuse_unreadable(reader)
     derived = _finish(reader)
     report = _report(reader, derived)
     header = Header(
@@ -88,6 +93,19 @@ def import_perf(
         provenance=_provenance(path, reader) | dict(provenance or {}),
     )
     return MemoryStream(header, [cpu.batches() for cpu in _in_order(reader)]), report
+
+
+def _refuse_unreadable(reader: Reader) -> None:
+    """Refuse a file of which more than one line in a hundred cannot be read: its gaps and counts would mislead."""
+    if reader.unreadable * _UNREADABLE_SHARE <= reader.lines:
+        return
+    text = reader.first_unreadable_text.strip()
+    microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(text) else ""
+    raise StreamError(
+        f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, this "
+        f"one first: {text[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
+        "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
+    )
 
 
 def _in_order(reader: Reader) -> list[Cpu]:
@@ -109,7 +127,7 @@ def _finish(reader: Reader) -> dict[str, int]:
     """Close all rows at the end of the file; return the number of derived events by kind."""
     cpus = _in_order(reader)
     for cpu in cpus:
-        cpu.flush_modify()
+        cpu.write_implied()
         cpu.elapse(reader.latest, BY_KERNEL)
         if cpu.is_idle and not cpu.woken:
             cpu.sleep()
@@ -123,8 +141,7 @@ def _finish(reader: Reader) -> dict[str, int]:
         switches += _settle_switches(reader, cpu, users)
         cpu.keep(cpu.column("kind") > 0)
     if not any(len(cpu.column("kind")) for cpu in cpus):
-        hint = f"; line {reader.first_unreadable} is none of perf script" if reader.first_unreadable else ""
-        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event{hint}")
+        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
     _number_densely([cpu.column("space") for cpu in cpus])
     events = _events(cpus)
     derived = {

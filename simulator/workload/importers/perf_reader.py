@@ -38,15 +38,18 @@ from simulator.workload.importers.causes import (
     Place,
 )
 from simulator.workload.importers.perf_text import Head
-from simulator.workload.importers.rows import PTE_MODIFY, Post
+from simulator.workload.importers.rows import (
+    PAGE_FAULT,
+    PTE_CLEAR,
+    PTE_MODIFY,
+    PTE_SET,
+    SYSCALL,
+    TLB_FLUSH_PAGE,
+    Post,
+)
 
-SYSCALL = kind_code("syscall")
-PAGE_FAULT = kind_code("page_fault")
-PTE_CLEAR = kind_code("pte_clear")
-PTE_SET = kind_code("pte_set")
 SPACE_SWITCH = kind_code("space_switch")
 CONTEXT_SWITCH = kind_code("context_switch")
-TLB_FLUSH_PAGE = kind_code("tlb_flush_page")
 TLB_FLUSH_ALL = kind_code("tlb_flush_all")
 MSR_READ = kind_code("msr_read")
 MSR_WRITE = kind_code("msr_write")
@@ -116,6 +119,7 @@ class Reader:
         self.unannounced = 0
         self.unreadable = 0
         self.first_unreadable: int | None = None
+        self.first_unreadable_text = ""
         self.repeated = 0
         self._previous = ""
         self._layout = (0, 0, 0)
@@ -155,7 +159,7 @@ class Reader:
                     self.repeated += 1
                 latest, previous = now, line
             except (ValueError, StructError) as error:
-                self._not_read(number, error)
+                self._not_read(number, line, error)
         self.latest, self._previous = latest, previous
         self.lines += len(lines)
 
@@ -249,12 +253,13 @@ class Reader:
             f"{_seconds(latest)} s (perf script writes lines in the order of time)"
         )
 
-    def _not_read(self, number: int, error: Exception) -> None:
+    def _not_read(self, number: int, line: str, error: Exception) -> None:
         if isinstance(error, StreamError):
             raise error
         self.unreadable += 1
         if self.first_unreadable is None:
             self.first_unreadable = number
+            self.first_unreadable_text = line
 
     # Tasks.
 
@@ -269,7 +274,7 @@ class Reader:
         switch = perf_text.parse_switch(fields)
         if switch.prev_pid != cpu.task.tid:
             self._resume(cpu, self._task(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
-        cpu.flush_modify()
+        cpu.write_implied()
         before = cpu.task
         task = self._task(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
         self.causes.switch(cpu, task)
@@ -326,6 +331,7 @@ class Reader:
 
     def _process_exit(self, cpu: Cpu, _fields: str) -> bool:
         cpu.leave_interrupt()
+        cpu.task.exiting = True
         return False
 
     # System calls, faults and page tables.
@@ -358,13 +364,15 @@ class Reader:
         task = cpu.task
         space = task.space or self.spaces.of(task)
         cpu.interrupt_context = False
+        implied = PTE_MODIFY if code & FAULT_PRESENT else PTE_SET
+        if cpu.implied is not None and cpu.implied[0] == implied and cpu.implied[2] == page:
+            cpu.implied = None  # the fault before was not resolved: it comes again
         cpu.memory_event(PAGE_FAULT, 1, space.number, page, site)
         cpu.fault = (page, space.number)
         cpu.answered = False
         if code & FAULT_WRITE:
             space.written.add(page)
-        if code & FAULT_PRESENT:
-            cpu.modify = (space.number, page)
+        cpu.implied = (implied, space.number, page)
         return True
 
     def _counter(self, cpu: Cpu, fields: str) -> bool:
@@ -385,8 +393,11 @@ class Reader:
                 cpu.correct_fault(space)
         if not pages:
             return False
-        if cpu.modify is not None and cpu.modify[0] == space:
-            cpu.modify = None
+        implied = cpu.implied
+        if implied is not None and implied[1] == space:
+            cpu.implied = None
+            if pages > 0 and implied[0] == PTE_MODIFY and counter == ANONYMOUS:  # in place of the shared page of zeros
+                cpu.memory_event(PTE_CLEAR, 1, space, page)
         if pages > 0:
             cpu.memory_event(PTE_SET, pages, space, page)
             cpu.answered = True
@@ -415,6 +426,8 @@ class Reader:
         if pages < 0:
             cpu.memory_event(TLB_FLUSH_ALL, 1, space)
         else:
+            if pages == 1 and cpu.replace_page():
+                return True
             page = cpu.fault[0] if cpu.fault is not None and pages == 1 else -1
             cpu.memory_event(TLB_FLUSH_PAGE, pages, space, page)
         return True
@@ -425,8 +438,10 @@ class Reader:
         self.guesses.switch_lines = True
         if cpu.place is not None and cpu.place.task is task:
             self.spaces.enter_exec(task)
-        if task is cpu.idle_task:
+        if task is cpu.idle_task or task.exiting:  # a task that exits goes on in the kernel's own space
             cpu.memory_event(SPACE_SWITCH, 1, -1)
+            if task.exiting:
+                cpu.loaded = None
         else:
             cpu.loaded = self.spaces.of(task)
             cpu.memory_event(SPACE_SWITCH, 1, cpu.loaded.number)

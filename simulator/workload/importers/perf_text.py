@@ -93,7 +93,8 @@ def read_lines(path: Path, progress: Progress | None = None) -> Iterator[list[st
             if not newline:
                 rest += data
                 continue
-            lines = (rest + whole).decode("utf-8", errors="backslashreplace").split("\n")
+            text = (rest + whole).decode("utf-8", errors="backslashreplace")
+            lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
             rest = tail
             count += len(lines)
             yield lines

@@ -18,7 +18,12 @@ import numpy.typing as npt
 from simulator.events import HALT, kind_code
 from simulator.stream import COLUMN, ROWS_PER_BATCH, START_SIGNAL, Batch
 
+PAGE_FAULT = kind_code("page_fault")
+SYSCALL = kind_code("syscall")
 PTE_MODIFY = kind_code("pte_modify")
+PTE_CLEAR = kind_code("pte_clear")
+PTE_SET = kind_code("pte_set")
+TLB_FLUSH_PAGE = kind_code("tlb_flush_page")
 
 _FIELDS = (
     "kind",
@@ -92,13 +97,14 @@ class Rows:
 
     ``now`` is the time of the line being read (ns) and ``tid`` the task that runs.
     ``idle_rows`` are rows (number, time) of the present idle time since its last halt. ``unanchored`` is a signal and
-    its time: the next row waits for it until its own recorded time. ``modify`` is a page-table write (space, page) that
-    the fault before implied, and that a memory counter may still deny. ``fault`` is that fault (page, space), and
-    ``answered`` whether a counter has told what it set.
+    its time: the next row waits for it until its own recorded time. ``implied`` is the page-table write (kind, space,
+    page) that the fault before implies as long as no memory counter tells of one: an entry changed where the page was
+    present, and set where it was not. ``fault`` is that fault (page, space), and ``answered`` whether a counter has
+    told what it set.
     """
 
     __slots__ = (
-        *("now", "tid", "user", "kernel", "idle", "is_idle", "idle_rows", "unanchored", "modify", "fault", "answered"),
+        *("now", "tid", "user", "kernel", "idle", "is_idle", "idle_rows", "unanchored", "implied", "fault", "answered"),
         *("waits", "posts", "kernel_rows", "_rows", "_columns"),
     )
 
@@ -109,7 +115,7 @@ class Rows:
         self.is_idle = False
         self.idle_rows: list[tuple[int, int]] = []
         self.unanchored: tuple[int, int] | None = None
-        self.modify: tuple[int, int] | None = None
+        self.implied: tuple[int, int, int] | None = None
         self.fault: tuple[int, int] | None = None
         self.answered = False
         self.waits: dict[int, tuple[int, int]] = {}
@@ -132,8 +138,8 @@ class Rows:
         self._append(kind, task, -1, -1, -1)
 
     def _append(self, kind: int, task: int, size: int, device: int, number: int) -> None:
-        if self.modify is not None or self.unanchored is not None:
-            self._before_event()
+        if self.implied is not None or self.unanchored is not None:
+            self._before_event(kind)
         self._rows += _pack(kind, 1, self.user, self.kernel, self.idle, task, -1, -1, -1, size, device, number)
         self.user = self.kernel = self.idle = 0
         self.fault = None
@@ -142,8 +148,8 @@ class Rows:
 
     def memory_event(self, kind: int, count: int, space: int, page: int = -1, site: int = -1) -> None:
         """Append an event of the address translation at the present moment; ``fault`` stays the fault before it."""
-        if self.modify is not None or self.unanchored is not None:
-            self._before_event()
+        if self.implied is not None or self.unanchored is not None:
+            self._before_event(kind)
         self._rows += _pack(kind, count, self.user, self.kernel, self.idle, self.tid, space, page, site, -1, -1, -1)
         self.user = self.kernel = self.idle = 0
         if self.is_idle:
@@ -171,23 +177,42 @@ class Rows:
             return
         page, thought = self.fault
         self.fault = (page, space)
-        if self.modify is not None:
-            self.modify = (space, self.modify[1])
+        if self.implied is not None:
+            self.implied = (self.implied[0], space, page)
         offset = len(self._rows) - _ROW.size
         row = list(_ROW.unpack_from(self._rows, offset))
         if row[_PAGE] == page and row[_SPACE] == thought:
             row[_SPACE] = space
             _ROW.pack_into(self._rows, offset, *row)
 
-    def flush_modify(self) -> None:
-        """Append the rewrite of a page-table entry that a protection fault implied, if one is pending."""
-        if self.modify is not None:
-            space, page = self.modify
-            self.modify = None
-            self.memory_event_at_last_row(PTE_MODIFY, space, page)
+    def write_implied(self, next_kind: int = -1) -> None:
+        """Append the page-table write that a fault implied, if one is pending; ``next_kind`` is the event that follows.
 
-    def _before_event(self) -> None:
-        self.flush_modify()
+        That a fault on an absent page set an entry that no counter tells of (a shared page of zeros) is certain only
+        when its task goes on, as its next system call or fault shows.
+        """
+        if self.implied is not None:
+            kind, space, page = self.implied
+            self.implied = None
+            if kind == PTE_MODIFY or next_kind in (SYSCALL, PAGE_FAULT):
+                self.memory_event_at_last_row(kind, space, page)
+
+    def replace_page(self) -> bool:
+        """Append what a copy of a present page is, if one is implied: its entry cleared, flushed, and set anew.
+
+        Only a copy flushes the page; a page that is written in place has its entry modified.
+        """
+        if self.implied is None or self.implied[0] != PTE_MODIFY:
+            return False
+        _, space, page = self.implied
+        self.implied = None
+        self.memory_event(PTE_CLEAR, 1, space, page)
+        self.memory_event_at_last_row(TLB_FLUSH_PAGE, space, page)
+        self.memory_event_at_last_row(PTE_SET, space, page)
+        return True
+
+    def _before_event(self, kind: int) -> None:
+        self.write_implied(kind)
         if self.unanchored is not None:
             signal, time = self.unanchored
             self.unanchored = None
