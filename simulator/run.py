@@ -15,8 +15,8 @@ from typing import Any
 
 import simulator
 from simulator.costs import Share, price
+from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Replay
-from simulator.engine.reference import ReferenceEngine
 from simulator.errors import InputError, ModelError, RunError
 from simulator.events import BY_NAME, COMPUTE_KINDS
 from simulator.model import CostModel
@@ -67,7 +67,7 @@ def run_experiment(experiment: Experiment, engine: Engine | None = None, progres
         ModelError, StreamError: a model or a stream turns out not to fit after all.
     """
     begin = time.perf_counter()
-    engine = engine or ReferenceEngine()
+    engine = engine or ENGINES["reference"]
     runs = list(_replay_all(experiment, engine, progress))
     seconds = time.perf_counter() - begin
     by_name = {(run.workload.name, run.model.name): run for run in runs}

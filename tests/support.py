@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
 from simulator.costs import CostEntry, CostTable
+from simulator.engine import ENGINES
+from simulator.engine.base import Outcome, Replay
 from simulator.events import BY_NAME
 from simulator.mechanisms.direct_execution import DirectExecutionParameters
 from simulator.model import CostModel, Device, Machine
-from simulator.stream import COLUMN, Batch, Header, MemoryStream
+from simulator.stream import COLUMN, Batch, EventStream, Header, MemoryStream
 from simulator.units import Clock, Cost
+
+engine = ENGINES["reference"]
+"""The engine that ``replay`` uses; the fixture ``each_engine`` sets it."""
 
 K = {name: kind.code for name, kind in BY_NAME.items()}
 
@@ -56,3 +62,8 @@ def stream(*vcpus: Sequence[Mapping[str, int]], devices: Sequence[str] = (), cut
         parts = (vcpu[begin:end] for begin, end in pairwise(edges))
         rows.append([batch(part) for part in parts if part])
     return MemoryStream(Header("test", vcpus=len(vcpus), devices=tuple(devices)), rows)
+
+
+def replay(events: EventStream, model: CostModel, timer: Fraction | int | None = None) -> Outcome:
+    """Replay a stream with the engine under test; ``timer`` in Hz."""
+    return engine.run(Replay(events, model, Fraction(timer) if timer else None))

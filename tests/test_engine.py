@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 import pytest
-from support import K, cost_table, simple_model, stream
+from support import K, cost_table, replay, simple_model, stream
 
 from simulator.costs import price
-from simulator.engine.base import CpuTime, Outcome, Replay
-from simulator.engine.reference import ReferenceEngine
+from simulator.engine.base import CpuTime
 from simulator.errors import ModelError, RunError
 from simulator.mechanisms import BY_NAME, Event, Mechanism, Parameters
 from simulator.mechanisms.base import Emit
-from simulator.model import CostModel, Device
-from simulator.stream import ASYNCHRONOUS, BLOCKING, MemoryStream
+from simulator.model import Device
+from simulator.stream import ASYNCHRONOUS, BLOCKING
 
 INTERRUPTS = {"interrupt": "3 cycles", "interrupt_completion": "2 cycles"}
 CYCLE = 1000
 
 
-def replay(events: MemoryStream, model: CostModel, timer: int | None = None) -> Outcome:
-    return ReferenceEngine().run(Replay(events, model, Fraction(timer) if timer else None))
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 def cycles(cpu: CpuTime) -> tuple[int, int, int, int]:

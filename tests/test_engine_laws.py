@@ -6,16 +6,18 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import K, simple_model, stream
+from support import K, replay, simple_model, stream
 
 from simulator.costs import price
-from simulator.engine.base import Outcome, Replay
-from simulator.engine.reference import ReferenceEngine
+from simulator.engine.base import Outcome
 from simulator.events import COMPUTE_KINDS
 from simulator.model import Device
 from simulator.stream import ASYNCHRONOUS, BLOCKING, MemoryStream
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 COSTS = {
     "syscall": "7 cycles",
@@ -51,7 +53,7 @@ def programs(draw: st.DrawFn) -> list[list[dict[str, int]]]:
     posted: list[int] = []
     for number in range(draw(st.integers(1, 25))):
         row = draw(rows())
-        if posted and draw(st.booleans()):
+        if draw(st.booleans()) and posted:
             row |= {"waits": draw(st.sampled_from(posted)), "wait_latency_ns": draw(_GAPS)}
         if draw(st.booleans()):
             row |= {"posts": number + 1, "post_delay_ns": draw(_GAPS)}
@@ -71,7 +73,7 @@ timers = st.none() | st.sampled_from([Fraction(10**6), Fraction(10**7), Fraction
 
 
 def run(events: MemoryStream, world: dict[str, Any], timer: Fraction | None) -> Outcome:
-    return ReferenceEngine().run(Replay(events, simple_model(COSTS, mhz=1500, **world), timer))
+    return replay(events, simple_model(COSTS, mhz=1500, **world), timer)
 
 
 @settings(max_examples=300, deadline=None)
@@ -133,6 +135,6 @@ def test_a_dearer_event_never_ends_the_run_sooner_where_nothing_is_shared(
     world = {**world, "physical_cpus": None}
     cheap = run(stream(*program, devices=["disk"]), world, None)
     model = simple_model({**COSTS, "syscall": "9 cycles"}, mhz=1500, **world)
-    dear = ReferenceEngine().run(Replay(stream(*program, devices=["disk"]), model))
+    dear = replay(stream(*program, devices=["disk"]), model)
     assert dear.busy - cheap.busy == cheap.counts.actions[K["syscall"], "syscall"] * 2000
     assert all(later.end >= sooner.end for later, sooner in zip(dear.vcpus, cheap.vcpus, strict=True))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from support import replay
 
-from simulator.engine.base import Outcome, Replay
-from simulator.engine.reference import ReferenceEngine
+from simulator.engine.base import Outcome
 from simulator.report.plots import PLOTS
 from simulator.result import Result
 from simulator.run import run_experiment
@@ -21,7 +21,6 @@ from simulator.spec.experiment import Plot
 from simulator.spec.library import FOLDERS, root
 from simulator.stream import ParquetStream, content_hash
 
-EXPERIMENTS = sorted((root() / "experiments").rglob("*.yaml"))
 DOCUMENTS = sorted(path for folder in FOLDERS.values() for path in (root() / folder).rglob("*.yaml"))
 
 # What `zcat FILE | grep -c` counts in the text of the recordings.
@@ -91,7 +90,7 @@ def replay_under_host_costs(name: str) -> tuple[Outcome, int, int, list[int]]:
     experiment = load_experiment(root() / "experiments/replay-identity.yaml")
     workload, model = experiment.workloads[name], experiment.models["host"]
     assert workload.recording is not None
-    outcome = ReferenceEngine().run(Replay(workload.stream, model))
+    outcome = replay(workload.stream, model)
     idle = [
         sum(int(batch.column("idle_ns").sum()) for batch in workload.recording.batches(vcpu))
         for vcpu in range(workload.recording.header.vcpus)

@@ -115,7 +115,18 @@ class Imported:
     def rows(self, cpu: int = 0) -> list[dict[str, int]]:
         """All rows of one CPU, by column, with ``event`` the name of the kind and ``at`` its time in nanoseconds."""
         rows: list[dict[str, int]] = []
-        names = ("user_ns", "kernel_ns", "idle_ns", "kind", "count", "task", "space", "page", "site", "size")
+        names: tuple[str, ...] = (
+            "user_ns",
+            "kernel_ns",
+            "idle_ns",
+            "kind",
+            "count",
+            "task",
+            "space",
+            "page",
+            "site",
+            "size",
+        )
         names += ("device", "number", "waits", "wait_latency_ns", "posts", "post_delay_ns")
         at = 0
         for batch in self.stream.batches(cpu):
@@ -553,7 +564,7 @@ def test_a_preempted_task_that_moves_waits_for_its_preemption(recording: Recordi
 DISK = "254,0 RA {}77869136 + 32 0x2,0,4 [task8]"
 
 
-def disk_wait(recording: Recording, waker: int) -> Imported:
+def disk_wait(recording: Recording, waker: int) -> None:
     recording.syscall(1, 7, 0)
     recording.syscall(0, 8, 1)
     recording.add(0, 8, 10, "block:block_rq_issue", DISK.format("16384 () "))

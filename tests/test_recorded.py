@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import K, simple_model, stream
+from support import K, replay, simple_model, stream
 
-from simulator.engine.base import Replay
-from simulator.engine.reference import ReferenceEngine
 from simulator.workload.recorded import Clipping, WithoutHostCosts
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 HOST = {K["syscall"]: 7, K["page_fault"]: 30, K["disk_request"]: 11, K["wake"]: 0}
 COSTS = {"syscall": "7 ns", "page_fault": "30 ns", "disk_request": "11 ns", "wake": "0 ns"}
@@ -93,7 +94,7 @@ def recordings(draw: st.DrawFn) -> list[list[dict[str, int]]]:
 @given(recordings())
 def test_under_the_hosts_own_costs_the_replay_ends_when_the_recording_ended(vcpus: list[list[dict[str, int]]]) -> None:
     taken = WithoutHostCosts(stream(*vcpus), HOST.__getitem__)
-    outcome = ReferenceEngine().run(Replay(taken, simple_model(COSTS)))
+    outcome = replay(taken, simple_model(COSTS))
     assert taken.clipping == Clipping()
     assert outcome.makespan == taken.header.recorded_ns * 1000
     for number, cpu in enumerate(outcome.vcpus):

@@ -102,8 +102,8 @@ def _refuse_unreadable(reader: Reader) -> None:
     text = reader.first_unreadable_text.strip()
     microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(text) else ""
     raise StreamError(
-        f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, this "
-        f"one first: {text[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
+        f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, "
+        f"this one first: {text[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
         "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
     )
 
