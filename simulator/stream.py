@@ -260,7 +260,7 @@ def write_parquet(stream: EventStream, path: Path) -> None:
 
 def _write(stream: EventStream, path: Path) -> None:
     vcpus = range(stream.header.vcpus)
-    used = {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
+    used = {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
     names = [column.name for column in COLUMNS if column.name in used]
     schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
     schema = schema.with_metadata({_HEADER_KEY: stream.header.to_json().encode()})

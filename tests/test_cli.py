@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from support import stream
 
 from simulator.spec.library import root
+from simulator.stream import write_parquet
 
 VMMSIM = [sys.executable, "-m", "simulator.cli"]
 
@@ -217,6 +219,12 @@ def test_a_corrupt_recording(folder: Path) -> None:
     (folder / "r.parquet").write_bytes(whole[: len(whole) // 2])
     (folder / "e.yaml").write_text(EXPERIMENT.replace("w.yaml", "r.parquet"))
     assert "truncated or corrupt" in refused(vmmsim("run", "e.yaml", cwd=folder))
+
+
+def test_a_recording_without_events(folder: Path) -> None:
+    write_parquet(stream([]), folder / "empty.parquet")
+    (folder / "e.yaml").write_text(EXPERIMENT.replace("w.yaml", "empty.parquet"))
+    assert "the recording holds no events" in refused(vmmsim("run", "e.yaml", cwd=folder))
 
 
 def test_cut_recordings_of_perf(folder: Path) -> None:

@@ -32,7 +32,8 @@ from simulator.events import BY_CODE, INTERRUPT_COMPLETION
 from simulator.stream import Header, MemoryStream
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
-from simulator.workload.importers.perf_reader import SPACE_SWITCH, SPACE_SWITCH_GUESS, Reader
+from simulator.workload.importers.perf_handlers import SPACE_SWITCH, SPACE_SWITCH_GUESS
+from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.perf_text import Progress
 from simulator.workload.importers.rows import Matrix
 

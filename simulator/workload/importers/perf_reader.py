@@ -1,75 +1,23 @@
-"""Reads the lines of a ``perf`` recording in order: each tracepoint's handler appends its rows and keeps the state.
+"""Reads the lines of a ``perf`` recording in order: where and when each line is, and whose it is.
 
-``Reader.table`` lists the tracepoints. A handler says whether its line carried an event; what a line without an event
-tells goes into the state: the mode of a task, its address space, the interrupt under way, who woke whom. System-call
-numbers (fork, exec) and error codes of faults are those of x86-64.
+perf aligns its columns, so that two slices of a line tell its place and its tracepoint; both are looked up, not parsed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from struct import error as StructError  # noqa: N812
 
 from simulator.errors import StreamError
-from simulator.events import INTERRUPT, INTERRUPT_COMPLETION, kind_code
 from simulator.workload.importers import perf_text
-from simulator.workload.importers.address_spaces import (
-    ANONYMOUS,
-    CLONE,
-    CLONE3,
-    CLONE_VM,
-    EXECS,
-    NO_SYSCALL,
-    VFORK,
-    Spaces,
-    Task,
-)
-from simulator.workload.importers.causes import (
-    BY_INTERRUPT,
-    BY_KERNEL,
-    BY_UNKNOWN,
-    BY_USER,
-    IDLE_TASK,
-    Causes,
-    Cpu,
-    Place,
-)
+from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
+from simulator.workload.importers.perf_handlers import Handler, Handlers, nothing
 from simulator.workload.importers.perf_text import Head
-from simulator.workload.importers.rows import (
-    PAGE_FAULT,
-    PTE_CLEAR,
-    PTE_MODIFY,
-    PTE_SET,
-    SYSCALL,
-    TLB_FLUSH_PAGE,
-    Post,
-)
-
-SPACE_SWITCH = kind_code("space_switch")
-CONTEXT_SWITCH = kind_code("context_switch")
-TLB_FLUSH_ALL = kind_code("tlb_flush_all")
-MSR_READ = kind_code("msr_read")
-MSR_WRITE = kind_code("msr_write")
-DISK_REQUEST = kind_code("disk_request")
-WAKE = kind_code("wake")
-
-FAULT_PRESENT = 1
-FAULT_WRITE = 2
-FLUSH_ON_SWITCH, FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM = range(4)
-FLUSHED_HERE = frozenset({FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM})
-SWAPPED = "MM_SWAPENTS"
 
 # Lines that the kernel may write while it switches, when the CPU already counts as the next task's.
 DURING_SWITCH = frozenset({"tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
-
-# Kinds of rows appended on suspicion, which the end of the file confirms or not (see ``Guesses``).
-SPACE_SWITCH_GUESS = -1
-FIRST_COMPLETION_GUESS = -2
-
-Handler = Callable[[Cpu, str], bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -88,48 +36,24 @@ class Tracepoint:
         return self.ends != BY_UNKNOWN
 
 
-@dataclass(slots=True, eq=False)
-class Guesses:
-    """What is certain only at the end of the file.
-
-    Space switches are guessed at each context switch, and wanted if no ``tlb:tlb_flush`` line tells of any. An
-    interrupt completes where it begins (by vector, the kind of the guessed row) unless its vector has an exit line.
-    """
-
-    switch_lines: bool = False
-    completions: dict[str, int] = field(default_factory=dict)
-    vectors_with_exit: set[str] = field(default_factory=set)
-
-
-class Reader:
-    """The state of a recording while it is read."""
+class Reader(Handlers):
+    """Reads lines in order: finds out where and when each is, lets time pass, and hands it to its handler."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
         self.lines = 0
         self.start = self.latest = -1
         self.cpus: dict[int, Cpu] = {}
-        self.tasks: dict[int, Task] = {}
-        self.spaces = Spaces()
-        self.causes = Causes(0)
-        self.guesses = Guesses()
-        self.devices: dict[str, int] = {}
         self.tracepoints: dict[str, Tracepoint] = {}
-        self.copied = self.protected = 0
-        self.unannounced = 0
         self.unreadable = 0
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
         self.repeated = 0
         self._previous = ""
         self._layout = (0, 0, 0)
-        self._syscalls = perf_text.Syscalls()
-        self._numbers = perf_text.Numbers()
-        self._counter_heads = perf_text.CounterHeads()
-        self._places: dict[str, Place] = {}
+        self._table = self.table()
         self._padded: dict[str, Tracepoint] = {}
-        self._flushes: dict[str, tuple[int, int]] = {}
-        self._interrupts: dict[int, str] = {}
 
     def read(self, lines: list[str]) -> None:
         """Read some lines, without their newlines.
@@ -163,34 +87,6 @@ class Reader:
         self.latest, self._previous = latest, previous
         self.lines += len(lines)
 
-    def table(self) -> dict[str, tuple[Handler, int]]:
-        """Return, for each known tracepoint, its handler and what its lines end."""
-        return {
-            "raw_syscalls:sys_enter": (self._syscall_enter, BY_USER),
-            "raw_syscalls:sys_exit": (self._syscall_exit, BY_KERNEL),
-            "exceptions:page_fault_user": (self._fault, BY_USER),
-            "exceptions:page_fault_kernel": (self._fault, BY_KERNEL),
-            "kmem:rss_stat": (self._counter, BY_KERNEL),
-            "tlb:tlb_flush": (self._flush, BY_KERNEL),
-            "sched:sched_switch": (self._switch, BY_KERNEL),
-            "sched:sched_waking": (self._wake, BY_KERNEL),
-            "sched:sched_wakeup_new": (self._wake, BY_KERNEL),
-            "sched:sched_process_fork": (self._process_fork, BY_KERNEL),
-            "sched:sched_process_exec": (self._process_exec, BY_KERNEL),
-            "sched:sched_process_exit": (self._process_exit, BY_KERNEL),
-            "irq_vectors:local_timer_entry": (self._timer_entry, BY_INTERRUPT),
-            "irq_vectors:local_timer_exit": (self._timer_exit, BY_KERNEL),
-            "irq:irq_handler_entry": (self._handler_entry, BY_INTERRUPT),
-            "irq:irq_handler_exit": (self._handler_exit, BY_KERNEL),
-            "irq:softirq_entry": (self._softirq_entry, BY_KERNEL),
-            "block:block_rq_issue": (self._issue, BY_KERNEL),
-            "block:block_rq_complete": (self._complete, BY_KERNEL),
-            "msr:read_msr": (partial(self._msr, MSR_READ), BY_KERNEL),
-            "msr:write_msr": (partial(self._msr, MSR_WRITE), BY_KERNEL),
-        }
-
-    # Lines: where and when they are.
-
     def _learn(self, line: str) -> tuple[Place, Tracepoint]:
         """Read a line whose place or tracepoint is new, or not in the columns of the lines before; know it from now on.
 
@@ -218,7 +114,7 @@ class Reader:
         return Place(cpu, task, head.comm)
 
     def _find_handler(self, name: str) -> tuple[Handler, int]:
-        known = self.table().get(name)
+        known = self._table.get(name)
         if known is not None:
             return known
         vector, _, edge = name.removeprefix("irq_vectors:").rpartition("_")
@@ -226,7 +122,7 @@ class Reader:
             return partial(self._vector_entry, vector), BY_INTERRUPT
         if name.startswith("irq_vectors:") and edge == "exit":
             return partial(self._vector_exit, vector), BY_KERNEL
-        return _nothing, BY_UNKNOWN
+        return nothing, BY_UNKNOWN
 
     def _arrive(self, place: Place, tracepoint: Tracepoint, now: int) -> None:
         """Follow a CPU to a line of another task, or of one with another name, than the line before."""
@@ -242,11 +138,6 @@ class Reader:
             task.comm = place.comm
             self.spaces.enter_exec(task)
 
-    def _resume(self, cpu: Cpu, task: Task, now: int) -> None:
-        self.unannounced += 1
-        cpu.elapse(now, BY_KERNEL)
-        self.causes.resume(cpu, task)
-
     def _refuse_backward(self, number: int, place: Place, latest: int, now: int) -> None:
         raise StreamError(
             f"{self.path}:{number}: time runs backward on CPU {place.cpu.number}: {_seconds(now)} s after "
@@ -260,268 +151,6 @@ class Reader:
         if self.first_unreadable is None:
             self.first_unreadable = number
             self.first_unreadable_text = line
-
-    # Tasks.
-
-    def _task(self, tid: int, comm: str) -> Task:
-        task = self.tasks.get(tid)
-        if task is None:
-            task = self.tasks[tid] = Task(tid, tid, comm)
-        return task
-
-    def _switch(self, cpu: Cpu, fields: str) -> bool:
-        """A context switch; a change of space has its own line (``tlb:tlb_flush``), or else see ``Guesses``."""
-        switch = perf_text.parse_switch(fields)
-        if switch.prev_pid != cpu.task.tid:
-            self._resume(cpu, self._task(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
-        cpu.write_implied()
-        before = cpu.task
-        task = self._task(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
-        self.causes.switch(cpu, task)
-        cpu.task_event(CONTEXT_SWITCH, task.tid)
-        if before is not cpu.idle_task:
-            before.left = Post(cpu, cpu.next_row - 1, cpu.now)
-            before.preempted = switch.prev_state.startswith("R")
-        cpu.run(task, announced=True)
-        cpu.place = None
-        if task is not cpu.idle_task:
-            cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, self.spaces.of(task).number)
-        return True
-
-    def _wake(self, cpu: Cpu, fields: str) -> bool:
-        comm, pid, target = perf_text.parse_wake(fields)
-        woken = self._task(pid, comm)
-        cpu.task_event(WAKE, pid)
-        self.causes.wake(cpu, woken, target)
-        return True
-
-    def _process_fork(self, cpu: Cpu, fields: str) -> bool:
-        """The child is complete: it has its space, and the parent's entries that were copied are write-protected."""
-        comm, pid = perf_text.parse_fork(fields)
-        if pid in self.tasks:  # a number used again
-            for text in [text for text, place in self._places.items() if place.task.tid == pid]:
-                del self._places[text]
-        child = self.tasks[pid] = Task(pid, pid, comm)
-        cpu.leave_interrupt()
-        parent = cpu.task
-        self.spaces.fork(parent, child)
-        if parent.filling is not None:
-            self._write_protect(cpu, parent)
-        return False
-
-    def _write_protect(self, cpu: Cpu, parent: Task) -> None:
-        space = self.spaces.of(parent)
-        count = min(parent.copied, len(space.written))
-        space.written.clear()
-        if count:
-            cpu.memory_event(PTE_MODIFY, count, space.number)
-        self.copied += parent.copied
-        self.protected += count
-        parent.filling = None
-        parent.copied = 0
-
-    def _process_exec(self, cpu: Cpu, _fields: str) -> bool:
-        """A new program: a new space, or if the system call began before the recording, the one already entered."""
-        cpu.leave_interrupt()
-        if cpu.task.syscall in EXECS:
-            self.spaces.enter_exec(cpu.task)
-        else:
-            self.spaces.of(cpu.task).new = True
-        return False
-
-    def _process_exit(self, cpu: Cpu, _fields: str) -> bool:
-        cpu.leave_interrupt()
-        cpu.task.exiting = True
-        return False
-
-    # System calls, faults and page tables.
-
-    def _syscall_enter(self, cpu: Cpu, fields: str) -> bool:
-        number = self._syscalls[fields.partition(" (")[0]]
-        task = cpu.task
-        task.syscall = number
-        task.user_mode = False
-        if number == CLONE:
-            task.shares_space = bool(perf_text.parse_first_argument(fields) & CLONE_VM)
-        else:
-            task.shares_space = number in (VFORK, CLONE3)
-        cpu.event(SYSCALL, number)
-        return True
-
-    def _syscall_exit(self, cpu: Cpu, fields: str) -> bool:
-        self._syscalls[fields.partition(" = ")[0]]
-        task = cpu.task
-        task.syscall = NO_SYSCALL
-        task.user_mode = task.seen_in_user_mode = True
-        task.filling = task.building = None
-        task.copied = 0
-        task.entered = False
-        cpu.leave_interrupt()
-        return False
-
-    def _fault(self, cpu: Cpu, fields: str) -> bool:
-        page, site, code = perf_text.parse_fault(fields, self._numbers)
-        task = cpu.task
-        space = task.space or self.spaces.of(task)
-        cpu.interrupt_context = False
-        implied = PTE_MODIFY if code & FAULT_PRESENT else PTE_SET
-        if cpu.implied is not None and cpu.implied[0] == implied and cpu.implied[2] == page:
-            cpu.implied = None  # the fault before was not resolved: it comes again
-        cpu.memory_event(PAGE_FAULT, 1, space.number, page, site)
-        cpu.fault = (page, space.number)
-        cpu.answered = False
-        if code & FAULT_WRITE:
-            space.written.add(page)
-        cpu.implied = (implied, space.number, page)
-        return True
-
-    def _counter(self, cpu: Cpu, fields: str) -> bool:
-        """A memory counter: its change is the number of page-table entries set or cleared."""
-        head, _, size = fields.rpartition(" size=")
-        mm_id, current, counter = self._counter_heads[head]
-        size_bytes = int(size[:-1])
-        cpu.interrupt_context = False
-        if counter == SWAPPED:
-            return False
-        task = cpu.task
-        counters, pages = self.spaces.change(task, mm_id, counter, size_bytes, current)
-        space = counters.space.number
-        page = -1
-        if current and cpu.fault is not None and not cpu.answered:
-            page, thought = cpu.fault
-            if space != thought:
-                cpu.correct_fault(space)
-        if not pages:
-            return False
-        implied = cpu.implied
-        if implied is not None and implied[1] == space:
-            cpu.implied = None
-            if pages > 0 and implied[0] == PTE_MODIFY and counter == ANONYMOUS:  # in place of the shared page of zeros
-                cpu.memory_event(PTE_CLEAR, 1, space, page)
-        if pages > 0:
-            cpu.memory_event(PTE_SET, pages, space, page)
-            cpu.answered = True
-        else:
-            cpu.memory_event(PTE_CLEAR, -pages, space, page)
-        if counters is task.filling and counter == ANONYMOUS:
-            task.copied += pages
-        return True
-
-    def _flush(self, cpu: Cpu, fields: str) -> bool:
-        """A TLB flush: on a switch of spaces, or of pages (-1: all); sending one to another CPU is no event here."""
-        known = self._flushes.get(fields)
-        if known is None:
-            known = self._flushes[fields] = perf_text.parse_tlb_flush(fields)
-        pages, reason = known
-        if reason == FLUSH_ON_SWITCH:
-            return self._space_switch(cpu)
-        if reason not in FLUSHED_HERE or not pages:
-            return False
-        task = cpu.task
-        if reason == FLUSH_REMOTE_RECEIVED or task is cpu.idle_task:
-            space = cpu.loaded.number if cpu.loaded else -1
-        else:
-            cpu.interrupt_context = False
-            space = self.spaces.of(task).number
-        if pages < 0:
-            cpu.memory_event(TLB_FLUSH_ALL, 1, space)
-        else:
-            if pages == 1 and cpu.replace_page():
-                return True
-            page = cpu.fault[0] if cpu.fault is not None and pages == 1 else -1
-            cpu.memory_event(TLB_FLUSH_PAGE, pages, space, page)
-        return True
-
-    def _space_switch(self, cpu: Cpu) -> bool:
-        """A load of the page-table base: of the task switched to, or in an exec, of the space just built."""
-        task = cpu.task
-        self.guesses.switch_lines = True
-        if cpu.place is not None and cpu.place.task is task:
-            self.spaces.enter_exec(task)
-        if task is cpu.idle_task or task.exiting:  # a task that exits goes on in the kernel's own space
-            cpu.memory_event(SPACE_SWITCH, 1, -1)
-            if task.exiting:
-                cpu.loaded = None
-        else:
-            cpu.loaded = self.spaces.of(task)
-            cpu.memory_event(SPACE_SWITCH, 1, cpu.loaded.number)
-        return True
-
-    # Interrupts.
-
-    def _interrupt(self, cpu: Cpu, number: int, device: str) -> None:
-        cpu.rouse()
-        cpu.enter_interrupt()
-        cpu.event(INTERRUPT, number, self._device(device))
-
-    def _completion(self, cpu: Cpu, number: int, device: str) -> None:
-        cpu.event(INTERRUPT_COMPLETION, number, self._device(device))
-        cpu.interrupts = max(cpu.interrupts - 1, 0)
-
-    def _timer_entry(self, cpu: Cpu, fields: str) -> bool:
-        self._interrupt(cpu, perf_text.parse_vector(fields), "timer")
-        cpu.interrupts += 1
-        return True
-
-    def _timer_exit(self, cpu: Cpu, fields: str) -> bool:
-        self._completion(cpu, perf_text.parse_vector(fields), "timer")
-        return True
-
-    def _handler_entry(self, cpu: Cpu, fields: str) -> bool:
-        number, name = perf_text.parse_handler(fields)
-        self._interrupts[number] = name
-        self._interrupt(cpu, number, name)
-        cpu.interrupts += 1
-        return True
-
-    def _handler_exit(self, cpu: Cpu, fields: str) -> bool:
-        number, _ = perf_text.parse_handler(fields)
-        self._completion(cpu, number, self._interrupts.get(number, f"irq {number}"))
-        return True
-
-    def _vector_entry(self, vector: str, cpu: Cpu, fields: str) -> bool:
-        """Another vector, such as an interprocessor interrupt: it completes at once unless the file tells when."""
-        number = perf_text.parse_vector(fields)
-        self._interrupt(cpu, number, "ipi")
-        completions = self.guesses.completions
-        guess = completions.setdefault(vector, FIRST_COMPLETION_GUESS - len(completions))
-        cpu.event_at_last_row(guess, number, self._device("ipi"))
-        return True
-
-    def _vector_exit(self, vector: str, cpu: Cpu, fields: str) -> bool:
-        number = perf_text.parse_vector(fields)
-        self.guesses.vectors_with_exit.add(vector)
-        cpu.event(INTERRUPT_COMPLETION, number, self._device("ipi"))
-        return True
-
-    def _softirq_entry(self, cpu: Cpu, _fields: str) -> bool:
-        cpu.enter_interrupt()
-        return False
-
-    # Devices and registers.
-
-    def _device(self, name: str) -> int:
-        return self.devices.setdefault(name, len(self.devices))
-
-    def _issue(self, cpu: Cpu, fields: str) -> bool:
-        request = perf_text.parse_issue(fields)
-        cpu.event(DISK_REQUEST, device=self._device(f"disk {request.disk}"), size=request.size)
-        self.causes.issue(cpu, request.disk, request.sector)
-        return True
-
-    def _complete(self, cpu: Cpu, fields: str) -> bool:
-        request = perf_text.parse_complete(fields)
-        self.causes.complete(cpu, request.disk, request.sector)
-        return False
-
-    def _msr(self, kind: int, cpu: Cpu, fields: str) -> bool:
-        cpu.event(kind, perf_text.parse_msr(fields))
-        return True
-
-
-def _nothing(_cpu: Cpu, _fields: str) -> bool:
-    """Read a line of a tracepoint that is not known."""
-    return False
 
 
 def _seconds(nanoseconds: int) -> str:
