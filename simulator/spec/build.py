@@ -261,7 +261,7 @@ class _Builder:
         costs = self._host_costs((*where, "host_costs"), host, kinds)
         if len(self._faults) > before:
             return None
-        stream = WithoutHostCosts(recording, costs.__getitem__)
+        stream = WithoutHostCosts.of(recording, costs)
         kinds = _with_interrupts(kinds, spec.timer, devices)
         rows, clipping = recording.rows, stream.clipping
         return Workload(name, stream, spec.timer, kinds, devices, rows, recording=recording, clipping=clipping)

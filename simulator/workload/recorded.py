@@ -9,16 +9,14 @@ clipped at zero, and reported. Likewise a replay counts the delay of a posted si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator.errors import ModelError
 from simulator.events import BY_CODE, COMPUTE_KINDS
-from simulator.stream import Array, Batch, EventStream, Header
-
-HostCost = Callable[[int], int]
-"""Nanoseconds that one event of a kind (code) took on the machine recorded."""
+from simulator.stream import Array, Batch, EventStream, Header, exact_sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,70 +30,73 @@ class Clipping:
         return Clipping(self.gaps + other.gaps, self.nanoseconds + other.nanoseconds)
 
 
+@dataclass(frozen=True, slots=True)
 class WithoutHostCosts:
     """A recorded stream whose gaps hold computation alone; see this module's text.
 
-    ``clipping`` tells what was clipped. In the header, ``recorded_ns`` is extended to the end of the last event: the
-    recording itself knows only when that event began.
+    ``costs`` is, by code of event kind, what one event took on the machine recorded, in nanoseconds. In ``header``,
+    ``recorded_ns`` reaches to the end of the last event: the recording itself knows only when that event began.
     """
 
-    def __init__(self, stream: EventStream, host_cost: HostCost) -> None:
-        self._stream = stream
-        self._host_cost = host_cost
-        self._costs = np.full(max(BY_CODE) + 1, -1, dtype=np.int64)
-        self._costs[list(COMPUTE_KINDS)] = 0  # such a row only carries its computation
-        self.clipping = Clipping()
-        ends = [0]
-        for vcpu in range(stream.header.vcpus):
-            end = owed = 0
-            for batch in stream.batches(vcpu):
-                _, clipping, owed = self._take_off(batch, owed)
-                self.clipping += clipping
-                end += int(_gaps(batch).sum())
-            ends.append(end + owed)
-        self._header = replace(stream.header, recorded_ns=max(ends))
+    header: Header
+    recording: EventStream
+    costs: Array
+    clipping: Clipping
 
-    @property
-    def header(self) -> Header:
-        """What the stream says of itself, with ``recorded_ns`` up to the end of the last event."""
-        return self._header
+    @classmethod
+    def of(cls, recording: EventStream, host_costs: Mapping[int, int]) -> WithoutHostCosts:
+        """Take host costs (nanoseconds by kind) off a recording; reads it once, to know what is clipped and its end.
+
+        Raises:
+            StreamError: the recording cannot be read.
+            ModelError: an event of it has no cost; zero is never silent.
+        """
+        costs = np.full(max(BY_CODE) + 1, -1, dtype=np.int64)
+        costs[list(COMPUTE_KINDS)] = 0  # such a row only carries its computation
+        for kind, nanoseconds in host_costs.items():
+            costs[kind] = nanoseconds
+        clipping, ends = Clipping(), [0]
+        for vcpu in range(recording.header.vcpus):
+            end = owed = 0
+            for batch in recording.batches(vcpu):
+                for kind in np.unique(batch.columns["kind"]).tolist():
+                    if costs[kind] < 0:
+                        raise ModelError(f"what '{BY_CODE[kind].name}' costs on the machine recorded is not known")
+                _, clipped, owed = _take_off(costs, batch, owed)
+                clipping += clipped
+                end += exact_sum(_gaps(batch))
+            ends.append(end + owed)
+        return cls(replace(recording.header, recorded_ns=max(ends)), recording, costs, clipping)
 
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU, in order."""
         owed = 0
-        for batch in self._stream.batches(vcpu):
-            ready, _, owed = self._take_off(batch, owed)
+        for batch in self.recording.batches(vcpu):
+            ready, _, owed = _take_off(self.costs, batch, owed)
             yield ready
 
-    def _own_costs(self, batch: Batch) -> Array:
-        """Return what each row cost on the machine recorded, in nanoseconds."""
-        kinds = batch.columns["kind"]
-        for kind in np.unique(kinds[self._costs[kinds] < 0]).tolist():
-            self._costs[kind] = self._host_cost(kind)
-        own: Array = self._costs[kinds] * batch.column("count")
-        return own
 
-    def _take_off(self, batch: Batch, owed: int) -> tuple[Batch, Clipping, int]:
-        """Take costs off the gaps that follow them.
+def _take_off(costs: Array, batch: Batch, owed: int) -> tuple[Batch, Clipping, int]:
+    """Take costs off the gaps that follow them.
 
-        ``owed`` is what rows before the batch cost and no gap has paid for; what the batch leaves is returned last.
-        """
-        own = self._own_costs(batch)
-        gaps = _gaps(batch)
-        before = owed + np.concatenate(([0], np.cumsum(own)[:-1]))  # of all rows before each row of the batch
-        following = np.flatnonzero(gaps)
-        paid = np.concatenate(([0], before[following]))  # up to each gap
-        left = np.zeros(len(batch), dtype=np.int64)
-        left[following] = np.diff(paid)
-        columns = dict(batch.columns)
-        for name in ("kernel_ns", "user_ns", "idle_ns"):
-            taken = np.minimum(batch.column(name), left)
-            columns[name] = batch.column(name) - taken
-            left -= taken
-        late = before - paid[np.searchsorted(following, np.arange(len(batch)), side="right")]
-        columns["post_delay_ns"] = np.maximum(batch.column("post_delay_ns") - own - late, 0)
-        clipping = Clipping(int(np.count_nonzero(left)), int(left.sum()))
-        return Batch(columns), clipping, int(owed + own.sum() - paid[-1])
+    ``owed`` is what rows before the batch cost and no gap has paid for; what the batch leaves is returned last.
+    """
+    own: Array = costs[batch.columns["kind"]] * batch.column("count")
+    gaps = _gaps(batch)
+    before = owed + np.concatenate(([0], np.cumsum(own)[:-1]))  # of all rows before each row of the batch
+    following = np.flatnonzero(gaps)
+    paid = np.concatenate(([0], before[following]))  # up to each gap
+    left = np.zeros(len(batch), dtype=np.int64)
+    left[following] = np.diff(paid)
+    columns = dict(batch.columns)
+    for name in ("kernel_ns", "user_ns", "idle_ns"):
+        taken = np.minimum(batch.column(name), left)
+        columns[name] = batch.column(name) - taken
+        left -= taken
+    late = before - paid[np.searchsorted(following, np.arange(len(batch)), side="right")]
+    columns["post_delay_ns"] = np.maximum(batch.column("post_delay_ns") - own - late, 0)
+    clipping = Clipping(int(np.count_nonzero(left)), int(left.sum()))
+    return Batch(columns), clipping, int(owed + own.sum() - paid[-1])
 
 
 def _gaps(batch: Batch) -> Array:
