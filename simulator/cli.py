@@ -242,15 +242,18 @@ def _key_and_text(entry: str) -> tuple[str, str]:
 
 def _any_document(reference: str) -> Path:
     """Find a document of any kind by path, or by name in the library."""
-    from simulator.spec.library import FOLDERS, find
+    from simulator.errors import did_you_mean
+    from simulator.spec.library import FOLDERS, find, names
 
-    complaints = []
     for kind in FOLDERS:
         try:
             return find(reference, kind, Path())
-        except InputError as error:
-            complaints.append(str(error))
-    raise InputError(max(complaints, key=len))
+        except InputError:
+            continue
+    if Path(reference).is_dir():
+        raise InputError(f"'{reference}' is a directory, and not the result of a run")
+    near = did_you_mean(reference, [name for kind in FOLDERS for name in names(kind)])
+    raise InputError(f"no such file, and nothing of that name in the library: '{reference}'{near}")
 
 
 def _console() -> Any:
