@@ -161,7 +161,7 @@ BAD = [
     ("m.yaml", "syscall: {syscall: 2}", "syscall: {syscall: NO}", "expected a whole number, found the text 'NO'"),
     ("w.yaml", "syscall: 1000", "syscall: 1:30", "found the text '1:30' (YAML 1.2 reads 1:30 as text, not as 90)"),
     ("w.yaml", "syscall: 1000", "syscall: 0", "w.yaml:4:14: workloads.w.events.0.syscall"),
-    ("w.yaml", "events:\n  - syscall: 1000\n  - user_compute: 1 us\n", "events: []\n", "w.yaml:3:9: workloads.w.events: expected at least 1"),
+    ("w.yaml", "events:\n  - syscall: 1000\n  - user_compute: 1 us\n", "events: []\n", "w.yaml:3:9: workloads.w.events: expected 1 or more entries"),
     ("w.yaml", "title: small", "title: !!python/object:os.system small", "!!python/object:os.system"),
     ("w.yaml", "title: small", "title: !!python/object/apply:os.system [x]", "python/object/apply"),
     ("w.yaml", "document: workload", "document: cost-model", "expected 'document: workload'"),

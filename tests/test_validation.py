@@ -189,7 +189,7 @@ KNOWN = "machine, costs, mechanism, mechanisms, untagged, either, maybe, nested,
         ("share: 1.5", "f:1:8: share: expected a number below 1, found the number 1.5"),
         ("even: 3", "f:1:7: even: expected a multiple of 2, found the number 3"),
         ("short: four", "f:1:8: short: expected text of at most 3 characters, found the text 'four'"),
-        ("two: [1]", "f:1:6: two: expected at least 2 entries, found a list with 1"),
+        ("two: [1]", "f:1:6: two: expected 2 or more entries, found a list with 1"),
         ("two: [1, 2, 3, 4]", "f:1:6: two: expected at most 3 entries, found a list with 4"),
         # values
         ("mode: usr", "f:1:7: mode: expected 'user' or 'kernel', found the text 'usr' (did you mean 'user'?)"),
