@@ -228,8 +228,8 @@ def _notes(experiment: Experiment) -> Iterator[str]:
         clipped = workload.clipping
         if clipped.gaps:
             yield (
-                f"{workload.name}: {clipped.nanoseconds:,} ns were clipped, in recorded gaps ({clipped.gaps:,}) shorter "
-                "than what the events before them cost on the machine recorded"
+                f"{workload.name}: {clipped.nanoseconds:,} ns were clipped, in recorded gaps ({clipped.gaps:,}) "
+                "shorter than what the events before them cost on the machine recorded"
             )
 
 
