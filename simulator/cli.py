@@ -17,6 +17,7 @@ from simulator import __version__
 from simulator.errors import InputError, SimulatorError
 
 _PIPED_WIDTH = 160
+_WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -42,14 +43,14 @@ def _exit_codes(command: F) -> F:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            print("interrupted: nothing was written", file=sys.stderr)
+            print("interrupted", file=sys.stderr)
             raise typer.Exit(130) from None
         except BrokenPipeError:
             raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             print(f"{where}{error.strerror or error}", file=sys.stderr)
-            raise typer.Exit(2) from None
+            raise typer.Exit(2 if isinstance(error, _WRONG_PATH) else 1) from None
         except SimulatorError as error:
             print(
                 f"{error}" if "\n" in str(error) or isinstance(error, InputError) else f"error: {error}",
@@ -155,12 +156,7 @@ def show(
 
     path = Path(what)
     view = views.result(path) if (path / "result.json").is_file() else views.document(_any_document(what))
-    if as_json:
-        print(json.dumps(view.data, indent=1))
-        return
-    console = _console()
-    for part in view.parts:
-        console.print(part, markup=False, highlight=False)
+    _print_view(view, as_json)
 
 
 @app.command(name="list")
@@ -170,11 +166,7 @@ def list_library(as_json: AsJson = False) -> None:
     from simulator.report.show import library
 
     view = library()
-    if as_json:
-        print(json.dumps(view.data, indent=1))
-        return
-    for part in view.parts:
-        _console().print(part, markup=False, highlight=False)
+    _print_view(view, as_json)
 
 
 @app.command()
@@ -226,11 +218,16 @@ def perf(
         )
     write_parquet(stream, target)
     view = import_report(report, stream.header, target)
+    _print_view(view, as_json)
+
+
+def _print_view(view: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(view.data, indent=1))
         return
+    console = _console()
     for part in view.parts:
-        _console().print(part, markup=False, highlight=False)
+        console.print(part, markup=False, highlight=False)
 
 
 def _key_and_text(entry: str) -> tuple[str, str]:

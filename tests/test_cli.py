@@ -286,7 +286,7 @@ def test_interrupting_exits_with_130_and_writes_nothing(folder: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
     assert process.stderr is not None
-    assert process.stderr.read() == "interrupted: nothing was written\n"
+    assert process.stderr.read() == "interrupted\n"
     process.stderr.close()
     assert not (folder / "out").exists()
 
@@ -296,6 +296,12 @@ def test_what_was_set_has_another_source(folder: Path) -> None:
     cost = json.loads((folder / "out" / "result.json").read_text())["experiment"]["models"]["m"]["costs"]["syscall"]
     assert cost == {"cost": "11 cycles", "source": "--set, in place of 10 cycles (test)", "status": "assumed"}
     assert "--set models.m.costs.syscall=11 cycles" in vmmsim("show", "out", cwd=folder).stdout
+
+
+def test_a_cost_without_a_source_is_named_also_when_it_is_set(folder: Path) -> None:
+    (folder / "m.yaml").write_text(MODEL.replace("10 cycles, source: test,", "10 cycles,"))
+    message = refused(vmmsim("run", "e.yaml", "--out", "out", "--set", "models.m.costs.syscall=11 cycles", cwd=folder))
+    assert "models.m.costs.syscall: the key 'source' is missing" in message
 
 
 def test_the_seed_can_be_set_and_is_unused_where_nothing_is_random(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -16,19 +16,19 @@ import numpy as np
 from rich.table import Table
 
 from simulator.errors import InputError, SimulatorError
-from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, kind_code
+from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, CONTEXT_SWITCH, WAKE
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds, totals_table
 from simulator.result import TotalsRow, frame
 from simulator.spec.build import load_experiment, load_model, load_workload
 from simulator.spec.cost_model import CostModelSpec
-from simulator.spec.library import FOLDERS, find, names
+from simulator.spec.library import FOLDERS, DocumentKind, find, names
 from simulator.spec.reader import load
+from simulator.spec.resolve import Resolver
 from simulator.stream import Array, Batch, EventStream, Header, ParquetStream, exact_sum
 from simulator.units import cycles
 from simulator.workload.importers.perf import ImportReport
 
 _TASKS_SHOWN = 8
-_CONTEXT_SWITCH, _WAKE = kind_code("context_switch"), kind_code("wake")
 _TIMES = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
 
 
@@ -42,16 +42,12 @@ class View:
 
 def document(path: Path) -> View:
     """Show a document of any kind, by what it says it is."""
-    views = {"cost-model": _model, "workload": _workload, "experiment": _experiment}
-    kind = "workload" if path.suffix == ".parquet" else _kind(path)
-    if kind not in views:
-        raise InputError(f"{path}: expected 'document: {' | '.join(views)}' at the top of the file")
-    return views[kind](path)
-
-
-def _kind(path: Path) -> str:
-    child = load(path).child("document")
-    return str(child.value) if child else ""
+    views: dict[DocumentKind, Callable[[Path], View]] = {
+        "cost-model": _model,
+        "workload": _workload,
+        "experiment": _experiment,
+    }
+    return views[Resolver().kind(path)](path)
 
 
 def _model(path: Path) -> View:
@@ -143,7 +139,7 @@ def _computation_by_task(stream: EventStream) -> dict[str, int]:
         running = -1
         for batch in stream.batches(vcpu):
             running = running if running >= 0 else _first_task(batch)
-            switches = np.flatnonzero(batch.columns["kind"] == _CONTEXT_SWITCH)
+            switches = np.flatnonzero(batch.columns["kind"] == CONTEXT_SWITCH)
             owners = np.concatenate(([running], batch.column("task")[switches]))
             stretch = np.searchsorted(switches, np.arange(len(batch)))
             computed = batch.column("user_ns") + batch.column("kernel_ns")
@@ -155,7 +151,7 @@ def _computation_by_task(stream: EventStream) -> dict[str, int]:
 
 def _first_task(batch: Batch) -> int:
     """Return the task that runs when a batch begins: that of the first row that names the running task."""
-    named = ~np.isin(batch.columns["kind"], [_CONTEXT_SWITCH, _WAKE])
+    named = ~np.isin(batch.columns["kind"], [CONTEXT_SWITCH, WAKE])
     return int(batch.column("task")[named][0]) if named.any() else -1
 
 

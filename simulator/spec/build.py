@@ -131,13 +131,13 @@ def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    _, kind, _ = _resolve(path, None)
+    kind = Resolver().kind(path)
     if kind == "experiment":
         return kind, list(load_experiment(path).warnings)
     return kind, load_model(path)[2] if kind == "cost-model" else load_workload(path)[2]
 
 
-def _resolve(path: Path, kind: DocumentKind | None) -> tuple[Node, DocumentKind, list[Fault]]:
+def _resolve(path: Path, kind: DocumentKind) -> tuple[Node, DocumentKind, list[Fault]]:
     resolver = Resolver()
     try:
         return *resolver.resolve(path, kind), resolver.faults
@@ -181,8 +181,11 @@ def _with_overridden_sources(before: Node, tree: Node, paths: Sequence[Where]) -
     """Let the source of each cost that was set say so: the source of its old value is none of the new one's."""
     for path in paths:
         if len(path) >= 3 and path[-1] == "cost" and path[-3] == "costs":
-            old = node_at(before, path)
-            source = f"--set, in place of {old.source} ({node_at(before, (*path[:-1], 'source')).source})"
+            entry = node_at(before, path[:-1])
+            cost, old = entry.child("cost"), entry.child("source")
+            if cost is None or old is None:
+                continue  # a key is missing, which is a fault of its own
+            source = f"--set, in place of {cost.source} ({old.source})"
             for key, text in (("source", source), ("status", "assumed")):
                 tree = override(tree, dotted((*path[:-1], key)), json.dumps(text)).root
     return tree

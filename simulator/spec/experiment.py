@@ -54,7 +54,7 @@ class ExperimentSpec(Spec):
     document: Literal["experiment"]
     title: Text
     description: str = ""
-    seed: Number = 1  # the same default stands in resolve.py, so that --set finds it
+    seed: Number = 1
     workloads: Annotated[dict[Text, WorkloadSpec], Field(min_length=1), WithJsonSchema(_NAMED)]
     models: Annotated[dict[Text, CostModelSpec], Field(min_length=1), WithJsonSchema(_NAMED)]
     baseline: Text | None = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from simulator.errors import Fault, InputError, SpecError
 from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.cost_model import MachineSpec
+from simulator.spec.experiment import ExperimentSpec
 from simulator.spec.library import DocumentKind, find, shown
 from simulator.spec.node import Mark, Node, merge
 from simulator.spec.reader import load
@@ -48,6 +49,14 @@ class Resolver:
             return self._workload(node, path.parent), found
         return self._cost_model(node, path, ()), found
 
+    def kind(self, path: Path) -> DocumentKind:
+        """Return what kind of document a file says it is.
+
+        Raises:
+            SpecError: it cannot be read, or does not say.
+        """
+        return "workload" if path.suffix == ".parquet" else _kind(self._load(path), _KINDS)
+
     def _load(self, path: Path) -> Node:
         """Load a file; a document with faults is used as far as it could be read."""
         try:
@@ -79,7 +88,7 @@ class Resolver:
                 raise SpecError(())  # the faults of its entries say it all: nothing is left to check
             keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
             node = _with(node, section, replace(child, value=entries, keys=keys))
-        return _with_defaults(node, {"description": "", "seed": 1, "baseline": None})
+        return _with_schema_defaults(node, (), ExperimentSpec)
 
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""

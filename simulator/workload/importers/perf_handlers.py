@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from simulator.events import INTERRUPT, INTERRUPT_COMPLETION, kind_code
+from simulator.events import CONTEXT_SWITCH, INTERRUPT, INTERRUPT_COMPLETION, WAKE, kind_code
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.address_spaces import (
     ANONYMOUS,
@@ -43,12 +43,10 @@ from simulator.workload.importers.rows import (
 )
 
 SPACE_SWITCH = kind_code("space_switch")
-CONTEXT_SWITCH = kind_code("context_switch")
 TLB_FLUSH_ALL = kind_code("tlb_flush_all")
 MSR_READ = kind_code("msr_read")
 MSR_WRITE = kind_code("msr_write")
 DISK_REQUEST = kind_code("disk_request")
-WAKE = kind_code("wake")
 
 FAULT_PRESENT = 1
 FAULT_WRITE = 2
