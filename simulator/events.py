@@ -53,6 +53,11 @@ KINDS: tuple[EventKind, ...] = (
     EventKind(29, "new_code", ("site",), "kernel code runs for the first time; one event an instruction"),
     EventKind(30, "first_touch", ("space", "page"), "the first access to a page of guest-physical memory"),
     EventKind(31, "wake", ("task",), "the running task makes another task runnable"),
+    EventKind(32, "touch", ("space", "page"), "code accesses pages: as many as the count, one after the other"),
+    EventKind(33, "kernel_code", ("site", "size"), "the kernel runs a piece of code: `size` instructions at `site`"),
+    EventKind(34, "tlb_miss", (), "computation misses in the TLB, where a workload states a rate and not the pages"),
+    EventKind(35, "space_destroy", ("space",), "an address space is torn down, at an exit or exec"),
+    EventKind(36, "host_interrupt", (), "an interrupt for the host while a guest runs; natively there is none"),
 )
 # fmt: on
 
@@ -62,6 +67,8 @@ BY_CODE: dict[int, EventKind] = {kind.code: kind for kind in KINDS}
 USER_COMPUTE = BY_NAME["user_compute"].code
 KERNEL_COMPUTE = BY_NAME["kernel_compute"].code
 COMPUTE_KINDS = frozenset({USER_COMPUTE, KERNEL_COMPUTE})
+ACTIVITY_KINDS = COMPUTE_KINDS | {BY_NAME[name].code for name in ("touch", "kernel_code", "tlb_miss")}
+"""What goes on between the operations of a guest; rates and costs per event leave it out."""
 REQUEST_KINDS = frozenset({BY_NAME["disk_request"].code, BY_NAME["network_request"].code})
 CONTEXT_SWITCH = BY_NAME["context_switch"].code
 WAKE = BY_NAME["wake"].code

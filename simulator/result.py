@@ -20,8 +20,9 @@ SCHEMA_VERSION = 1
 class TotalsRow:
     """One replay: a row of totals.csv.
 
-    ``total`` is the makespan; busy, wait and idle are sums over the virtual CPUs. ``events`` does not count stretches
-    of computation. ``relative_to_baseline`` is in time, as the clocks of two models may differ.
+    ``total`` is the makespan; busy, wait and idle are sums over the virtual CPUs. ``events`` does not count what
+    goes on between operations: computation, touched pages, pieces of code, TLB misses. ``relative_to_baseline`` is in
+    time, as the clocks of two models may differ.
     """
 
     workload: str

@@ -18,7 +18,7 @@ from simulator.costs import Share, price
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Replay
 from simulator.errors import InputError, ModelError, RunError
-from simulator.events import BY_NAME, COMPUTE_KINDS
+from simulator.events import ACTIVITY_KINDS, BY_NAME
 from simulator.model import CostModel
 from simulator.result import (
     SCHEMA_VERSION,
@@ -56,7 +56,7 @@ class _Run:
 
     @property
     def events(self) -> int:
-        return sum(n for kind, n in self.outcome.counts.events.items() if kind not in COMPUTE_KINDS)
+        return sum(n for kind, n in self.outcome.counts.events.items() if kind not in ACTIVITY_KINDS)
 
 
 def run_experiment(experiment: Experiment, engine: Engine | None = None, progress: Progress | None = None) -> Result:

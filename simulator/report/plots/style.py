@@ -67,6 +67,11 @@ EVENT_STYLES: Mapping[str, Style] = MappingProxyType(
         "disk_request": Style(BLUE, "----"),
         "network_request": Style(BLUE, "||||"),
         "wake": Style(YELLOW, "----"),
+        "touch": Style(ORANGE, "////"),
+        "kernel_code": Style(SKY, "...."),
+        "tlb_miss": Style(BLUE, "xxxx"),
+        "space_destroy": Style(PURPLE, "||||"),
+        "host_interrupt": Style(GREY, "////"),
     }
 )
 MODEL_STYLES = (
