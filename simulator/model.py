@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simulator.costs import CostTable
 from simulator.errors import ModelError
 from simulator.events import BY_CODE
-from simulator.mechanisms import BY_NAME, Mechanism, Parameters, StatelessMechanism
+from simulator.mechanisms import BY_NAME, Chain, Parameters
 from simulator.units import Clock
 
 
@@ -49,13 +49,9 @@ class CostModel:
     costs: CostTable
     mechanisms: Mapping[str, Parameters]
 
-    def build(self) -> list[Mechanism]:
+    def build(self) -> Chain:
         """Build the mechanisms anew, without state."""
-        return [BY_NAME[name](parameters) for name, parameters in self.mechanisms.items()]
-
-    def reads(self) -> frozenset[int]:
-        """Return the codes of all event kinds that have a recipe."""
-        return frozenset(kind for mechanism in self.build() for kind in mechanism.reads())
+        return Chain(BY_NAME[name](parameters) for name, parameters in self.mechanisms.items())
 
     def start(self) -> Pricing:
         """Build the mechanisms and look up prices, ready for one replay.
@@ -69,49 +65,44 @@ class CostModel:
 class Pricing:
     """The mechanisms of one replay, and what their actions cost in ticks.
 
-    A kind that only stateless mechanisms read has one recipe and one price. The others are asked row by row.
+    A kind that only stateless mechanisms have a part in has one recipe and one price. The others are asked row by row.
 
     Raises:
         ModelError: a mechanism can take an action that has no cost.
     """
 
-    def __init__(self, model: CostModel, mechanisms: list[Mechanism]) -> None:
+    def __init__(self, model: CostModel, chain: Chain) -> None:
         self.model = model
-        emitted = sorted(action for mechanism in mechanisms for action in mechanism.emits())
-        self.ticks = {action: model.costs.ticks(action) for action in emitted}
-        self._readers: dict[int, list[Mechanism]] = {
-            kind: readers for kind in BY_CODE if (readers := [m for m in mechanisms if kind in m.reads()])
-        }
+        self.chain = chain
+        self.ticks = {action: model.costs.ticks(action) for _, action in chain.leaving()}
 
     def kinds(self) -> list[int]:
         """Return the codes of all event kinds that have a recipe, in order."""
-        return list(self._readers)
+        return sorted(self.chain.reads())
 
-    def mechanisms(self, kind: int) -> list[Mechanism]:
-        """Return the mechanisms that serve a kind.
+    def unfold(self, kind: int) -> tuple[dict[str, int], list[str]]:
+        """Return what one event of a kind always takes, and the names of the mechanisms whose part depends on state.
 
         Raises:
-            ModelError: none does; zero is never silent.
+            ModelError: no mechanism serves the kind; zero is never silent.
         """
-        try:
-            return self._readers[kind]
-        except KeyError:
+        if kind not in self.chain.reads():
             raise ModelError(
                 f"cost model '{self.model.name}' has no recipe for the event '{BY_CODE[kind].name}': list it under one "
                 f"of its mechanisms ({', '.join(self.model.mechanisms)})"
-            ) from None
+            )
+        return self.chain.unfold(kind)
 
     def recipe(self, kind: int) -> dict[str, int] | None:
-        """Return the actions of one event of a kind; None where a mechanism with state serves it."""
-        actions: dict[str, int] = {}
-        for mechanism in self.mechanisms(kind):
-            if not isinstance(mechanism, StatelessMechanism):
-                return None
-            for action, n in mechanism.recipe(kind).items():
-                actions[action] = actions.get(action, 0) + n
-        return actions
+        """Return the actions of one event of a kind; None where a mechanism with state has a part in it.
+
+        Raises:
+            ModelError: no mechanism serves the kind.
+        """
+        recipe, stateful = self.unfold(kind)
+        return None if stateful else recipe
 
     def price(self, kind: int) -> int | None:
-        """Return the cost of one event of a kind in ticks; None where a mechanism with state serves it."""
+        """Return the cost of one event of a kind in ticks; None where a mechanism with state has a part in it."""
         recipe = self.recipe(kind)
         return None if recipe is None else sum(n * self.ticks[action] for action, n in recipe.items())

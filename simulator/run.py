@@ -211,7 +211,13 @@ def _is_used(path: tuple[str | int, ...], experiment: Experiment, runs: list[_Ru
     named = {BY_NAME[str(part)].code for part in path[4:] if part in BY_NAME}
     if named:
         return bool(named & served)
-    return any(mechanism.reads() & served for run in mine for mechanism in run.model.build() if mechanism.name == name)
+    taken = {action for run in mine for _, action in run.outcome.counts.actions}
+    return any(
+        mechanism.reads() & served or ((mechanism.answers() | mechanism.watches()) and mechanism.emits() & taken)
+        for run in mine
+        for mechanism in run.model.build().mechanisms
+        if mechanism.name == name
+    )
 
 
 def _machine_is_used(name: str, path: tuple[str | int, ...], runs: list[_Run]) -> bool:

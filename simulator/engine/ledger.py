@@ -36,6 +36,7 @@ class Ledger:
         self._nanoseconds: Counter[int] = Counter()
         self._asked: Counter[tuple[int, str]] = Counter()
         self._known: set[int] = set()
+        self._serving = self._owed = 0
         self.prices = [ASK] * (max(BY_CODE) + 1)
         self.rates = {USER_COMPUTE: 0, KERNEL_COMPUTE: 0}
 
@@ -84,30 +85,21 @@ class Ledger:
         return user_ns * self.rates[USER_COMPUTE] + kernel_ns * self.rates[KERNEL_COMPUTE]
 
     def ticks(self, batch: Batch) -> list[int]:
-        """Return what each row takes, computation included, in ticks; rows to be asked are not priced."""
-        prices, user, kernel = self.prices, self.rates[USER_COMPUTE], self.rates[KERNEL_COMPUTE]
+        """Return what each row takes, computation included, in ticks; of rows to be asked, the computation alone."""
+        prices, user, kernel = [max(p, 0) for p in self.prices], self.rates[USER_COMPUTE], self.rates[KERNEL_COMPUTE]
         columns = (batch.column(name).tolist() for name in ("kind", "count", "user_ns", "kernel_ns"))
         return [n * prices[kind] + u * user + k * kernel for kind, n, u, k in zip(*columns, strict=True)]
 
     def ask(self, event: Event) -> int:
         """Ask the mechanisms that serve a row; count their actions and return what they cost, in ticks."""
-        total = 0
-        ticks = self._pricing.ticks
+        self._owed = 0
+        self._serving = event.kind
+        self._pricing.chain.serve(event, self._take)
+        return self._owed
 
-        def emit(action: str, n: int) -> None:
-            nonlocal total
-            if n < 0 or action not in ticks:
-                raise ModelError(
-                    f"a mechanism that serves '{BY_CODE[event.kind].name}' took {n} of '{action}', which it "
-                    "does not declare in emits()"
-                )
-            if n:
-                self._asked[event.kind, action] += n
-                total += n * ticks[action]
-
-        for mechanism in self._pricing.mechanisms(event.kind):
-            mechanism.serve(event, emit)
-        return total
+    def _take(self, action: str, n: int) -> None:
+        self._asked[self._serving, action] += n
+        self._owed += n * self._pricing.ticks[action]
 
     def counts(self) -> ActionCounts:
         """Return all counts; what has one recipe is multiplied out here."""

@@ -144,13 +144,17 @@ class _VirtualCpu:
         first = 0
         for batch in world.stream.batches(self._number):
             world.ledger.count(batch)
-            rows = zip(world.ledger.ticks(batch), self._special(batch), strict=True)
-            for row, (ticks, special) in enumerate(rows):
+            rows = zip(world.ledger.ticks(batch), self._asked(batch), self._special(batch), strict=True)
+            for row, (ticks, asked, special) in enumerate(rows):
                 if special or self._disturbed:
                     yield from self._full_row(_Row(batch, row, first + row))
-                elif ticks:
+                    continue
+                if ticks:
                     self.busy += ticks
                     yield timeout(ticks)
+                if asked and (price := world.ledger.ask(_Row(batch, row, first + row).event(self._number))):
+                    self.busy += price
+                    yield timeout(price)
             first += len(batch)
             if world.progress:
                 world.progress(len(batch))
@@ -167,15 +171,18 @@ class _VirtualCpu:
     def _now(self) -> int:
         return int(self._env.now)
 
+    def _asked(self, batch: Batch) -> list[bool]:
+        """Tell for each row whether mechanisms with state serve it, which are asked when its event happens."""
+        kinds = [kind for kind, price in enumerate(self._world.ledger.prices) if price == ASK]
+        asked: list[bool] = np.isin(batch.columns["kind"], kinds).tolist()
+        return asked
+
     def _special(self, batch: Batch) -> list[bool]:
         """Tell for each row whether it must take all steps one by one; the others touch nothing shared."""
         if not self._world.plain:
             return [True] * len(batch)
-        asked = np.isin(
-            batch.columns["kind"], [kind for kind, price in enumerate(self._world.ledger.prices) if price == ASK]
-        )
         requests = batch.column("completion") != AS_RECORDED
-        special: list[bool] = (asked | requests | (batch.column("waits") >= 0) | (batch.column("posts") >= 0)).tolist()
+        special: list[bool] = (requests | (batch.column("waits") >= 0) | (batch.column("posts") >= 0)).tolist()
         return special
 
     def _full_row(self, row: _Row) -> Steps:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from simulator.errors import InputError
-from simulator.events import kind_code
+from simulator.events import BY_NAME, kind_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,19 @@ EventName = Annotated[str, BeforeValidator(_event_name)]
 ActionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Recipe = Annotated[dict[ActionName, Annotated[int, Field(ge=1)]], Field(min_length=1)]
 """Actions of one event, and how many of each."""
-Recipes = dict[EventName, Recipe]
+Recipes = dict[ActionName, Recipe]
+"""A recipe for each event kind, or for each action of a mechanism that stands before this one."""
+EventRecipes = dict[EventName, Recipe]
+"""A recipe for each event kind."""
 
 
 class Mechanism(ABC):
     """A rule that turns events into actions.
 
-    Several mechanisms may serve the same event: their actions add up. A mechanism is built anew for each replay, so
-    that state never leaks from one to the next.
+    Several mechanisms may serve the same event: their actions add up. An action goes to the mechanisms that stand after
+    the one that took it, in the order of ``MECHANISMS``: those that *answer* it carry it out, so that their actions
+    take the place of its price; those that *watch* it take notice beside its price. A mechanism is built anew for each
+    replay, so that state never leaks from one to the next.
     """
 
     name: ClassVar[str]
@@ -76,24 +81,41 @@ class Mechanism(ABC):
     def emits(self) -> frozenset[str]:
         """Return the names of all actions that it can take."""
 
+    def answers(self) -> frozenset[str]:
+        """Return the actions of mechanisms before it that it carries out: its own actions stand in their place."""
+        return frozenset()
+
+    def watches(self) -> frozenset[str]:
+        """Return the actions of mechanisms before it that change its state; they keep their own price."""
+        return frozenset()
+
     @abstractmethod
     def serve(self, event: Event, emit: Emit) -> None:
         """Serve a row, all ``event.count`` events of it: call ``emit(action, n)`` for each action taken."""
 
+    def answer(self, action: str, n: int, event: Event, emit: Emit) -> None:
+        """Carry out, or take notice of, ``n`` actions that another mechanism took in serving ``event``."""
+        raise NotImplementedError(f"{self.name} neither answers nor watches '{action}' ({n} in {event}, {emit})")
+
 
 class StatelessMechanism(Mechanism):
-    """A mechanism whose actions depend on the kind of an event alone: a recipe for each kind."""
+    """A mechanism whose actions depend on the kind of an event, or the name of an action, alone: a recipe for each."""
 
     def __init__(self, recipes: Mapping[str, Mapping[str, int]]) -> None:
-        self._recipes = {kind_code(name): dict(recipe) for name, recipe in recipes.items()}
+        self._recipes = {name: dict(recipe) for name, recipe in recipes.items()}
+        self._by_kind = {kind_code(name): recipe for name, recipe in self._recipes.items() if name in BY_NAME}
 
-    def recipe(self, kind: int) -> Mapping[str, int]:
-        """Return the actions of one event of a kind, and how many of each; empty for a kind it does not read."""
-        return self._recipes.get(kind, {})
+    def recipe(self, name: str) -> Mapping[str, int]:
+        """Return the actions of one event, or in answer to one action, by name; empty for one it has no recipe for."""
+        return self._recipes.get(name, {})
 
     def reads(self) -> frozenset[int]:
         """Return the codes of the event kinds that have a recipe."""
-        return frozenset(self._recipes)
+        return frozenset(self._by_kind)
+
+    def answers(self) -> frozenset[str]:
+        """Return the names of the actions that have a recipe."""
+        return frozenset(self._recipes) - BY_NAME.keys()
 
     def emits(self) -> frozenset[str]:
         """Return the names of all actions in the recipes."""
@@ -101,8 +123,13 @@ class StatelessMechanism(Mechanism):
 
     def serve(self, event: Event, emit: Emit) -> None:
         """Emit the recipe of the event's kind, ``event.count`` times."""
-        for action, n in self._recipes[event.kind].items():
+        for action, n in self._by_kind[event.kind].items():
             emit(action, n * event.count)
+
+    def answer(self, action: str, n: int, event: Event, emit: Emit) -> None:  # noqa: ARG002 (the same in any event)
+        """Emit the recipe of an action, ``n`` times."""
+        for taken, each in self._recipes[action].items():
+            emit(taken, each * n)
 
 
 def add_recipes(*groups: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

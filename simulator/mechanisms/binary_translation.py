@@ -14,9 +14,10 @@ _Form = Annotated[Recipes, Field(default_factory=dict)]
 class BinaryTranslationParameters(Parameters):
     """Which form each guest operation takes, and the actions that it takes there.
 
-    ``transitions``: crosses between directly executed user code and translated kernel code. ``in_tc``: is served by a
-    sequence inside the translation cache. ``callout``: leaves the translation cache for the VMM's own code; a
-    ``callout`` is added to the listed actions. ``trap``: faults into the VMM; a ``trap`` is added.
+    An operation is an event kind, or an action of another mechanism, such as a hidden fault. ``transitions``: crosses
+    between directly executed user code and translated kernel code. ``in_tc``: is served by a sequence inside the
+    translation cache. ``callout``: leaves the translation cache for the VMM's own code; a ``callout`` is added to the
+    listed actions. ``trap``: faults into the VMM; a ``trap`` is added.
     """
 
     transitions: _Form
@@ -28,9 +29,9 @@ class BinaryTranslationParameters(Parameters):
 class BinaryTranslation(StatelessMechanism):
     """A software VMM's translated kernel code.
 
-    Reads: the kinds listed under its forms; a kind under several forms takes them all. State: none; code is taken as
-    translated and adapted already, as in the long loops of the nanobenchmarks. Emits: the listed actions, ``callout``
-    and ``trap``.
+    Reads and answers: what is listed under its forms; what is under several takes them all. State: none; which code is
+    translated is the matter of ``translation_cache``, what adapts that of ``adaptive_translation``. Emits: the listed
+    actions, ``callout`` and ``trap``.
     """
 
     name = "binary_translation"

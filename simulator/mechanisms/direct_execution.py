@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from simulator.mechanisms.base import Parameters, Recipes, StatelessMechanism
+from simulator.mechanisms.base import EventRecipes, Parameters, StatelessMechanism
 
 
 class DirectExecutionParameters(Parameters):
     """``events``: for each event kind that the processor executes itself, its actions."""
 
-    events: Recipes
+    events: EventRecipes
 
 
 class DirectExecution(StatelessMechanism):

@@ -12,7 +12,8 @@ from simulator.mechanisms.base import Parameters, Recipes, StatelessMechanism, a
 class VmExitsParameters(Parameters):
     """What exits, and how often a round trip touches the control block.
 
-    ``handlers`` gives, for each event kind that exits, the actions of its handler. ``vmcb_reads`` and ``vmcb_writes``
+    ``handlers`` gives, for each event kind that exits, or action of another mechanism (a hidden fault, a write to a
+    traced page table), the actions of its handler. ``vmcb_reads`` and ``vmcb_writes``
     are the reads and writes of the virtual-machine control block in one exit: 'about ten' reads in a typical exit
     (Adams & Agesen 2006, section 4).
     """
@@ -25,8 +26,9 @@ class VmExitsParameters(Parameters):
 class VmExits(StatelessMechanism):
     """A hardware VMM's exits: exit, control-block reads and writes, handler, entry.
 
-    Reads: the kinds listed in ``handlers``. State: none, an exit remembers nothing of the one before. Emits:
-    ``vm_exit``, ``vmcb_read``, ``vmcb_write``, ``vm_entry`` and the actions of the handlers.
+    Reads and answers: what is listed in ``handlers``. State: none, an exit remembers nothing of the one before. Emits:
+    ``vm_exit``, ``vmcb_read``, ``vmcb_write``, ``vm_entry`` and the actions of the handlers. What an exit does to the
+    TLB is the matter of ``tlb``, which may watch ``vm_exit``.
     """
 
     name = "vm_exits"

@@ -29,6 +29,7 @@ from simulator.units import cycles
 from simulator.workload.importers.perf import ImportReport
 
 _TASKS_SHOWN = 8
+_EVENTS_TITLE = "What an event costs; [a mechanism]: what it adds depends on its state"
 _TIMES = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
 
 
@@ -54,19 +55,21 @@ def _model(path: Path) -> View:
     """Show what each event costs under a model, by action, and where each cost comes from."""
     spec, model, _ = load_model(path)
     pricing = model.start()
-    recipes = {BY_CODE[kind].name: pricing.recipe(kind) or {} for kind in pricing.kinds()}
+    unfolded = {BY_CODE[kind].name: pricing.unfold(kind) for kind in pricing.kinds()}
     events = [
         (
             name,
-            " + ".join(f"{n} {a}" if n > 1 else a for a, n in recipe.items()),
-            _event_cost(name, recipe, pricing.ticks),
+            " + ".join([*(f"{n} {a}" if n > 1 else a for a, n in recipe.items()), *(f"[{m}]" for m in stateful)]),
+            _event_cost(name, recipe, pricing.ticks) if recipe or not stateful else "",
         )
-        for name, recipe in recipes.items()
+        for name, (recipe, stateful) in unfolded.items()
     ]
     table = Grid((Column("event"), Column("actions"), Column("cycles", numeric=True)), events)
     title = f"{spec.title} ({spec.machine.name}, {spec.machine.clock})"
-    parts = (title, spec.description.strip(), grid_table("What an event costs", table), _costs(spec))
-    return View(parts, {"title": spec.title, "recipes": recipes, "costs": _costs_data(spec)})
+    parts = (title, spec.description.strip(), grid_table(_EVENTS_TITLE, table), _costs(spec))
+    recipes = {name: recipe for name, (recipe, _) in unfolded.items()}
+    stateful = {name: mechanisms for name, (_, mechanisms) in unfolded.items() if mechanisms}
+    return View(parts, {"title": spec.title, "recipes": recipes, "stateful": stateful, "costs": _costs_data(spec)})
 
 
 def _event_cost(name: str, recipe: Mapping[str, int], ticks: Mapping[str, int]) -> str:

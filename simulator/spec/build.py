@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,15 @@ from typing import TypeVar
 import numpy as np
 
 from simulator.errors import Fault, InputError, ModelError, SpecError, StreamError, did_you_mean
-from simulator.events import BY_CODE, INTERRUPT, INTERRUPT_COMPLETION, KERNEL_COMPUTE, REQUEST_KINDS, USER_COMPUTE
+from simulator.events import (
+    BY_CODE,
+    BY_NAME,
+    INTERRUPT,
+    INTERRUPT_COMPLETION,
+    KERNEL_COMPUTE,
+    REQUEST_KINDS,
+    USER_COMPUTE,
+)
 from simulator.model import CostModel
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.experiment import UNITS, ExperimentSpec
@@ -211,22 +219,30 @@ class _Builder:
     def model(self, where: Where, name: str, spec: CostModelSpec) -> CostModel:
         """Build a cost model; an action without a cost is a fault, a cost that nothing can use a warning."""
         model = spec.build(name)
-        emitted: set[str] = set()
-        for mechanism in model.build():
-            actions = mechanism.emits()
-            emitted |= actions
-            for action in sorted(actions - set(model.costs.entries)):
+        if spec.abstract:
+            if where:
+                self.fault(where, f"'{spec.title}' is abstract: name a cost model that extends it")
+            return model
+        chain = model.build()
+        for mechanism, action in chain.leaving():
+            if action not in model.costs.entries:
                 near = did_you_mean(action, model.costs.entries)
                 place = self._recipe((*where, "mechanisms", mechanism.name), action)
                 self.fault(place, f"the action '{action}' has no cost: add it under costs{near}")
-        self._warn_of_dead_costs(where, name, emitted)
+        for mechanism, action, heard in chain.deaf():
+            near = did_you_mean(action, [*heard, *BY_NAME])
+            place = self._first_key((*where, "mechanisms", mechanism.name), action)
+            self.fault(place, f"'{action}' is no event kind, and no action of a mechanism that stands before{near}")
+        self._warn_of_dead_costs(where, name, {action for _, action in chain.leaving()})
         return model
 
     def _recipe(self, where: Where, action: str) -> Where:
         """Return the path below ``where`` at which a recipe first lists an action, else ``where`` itself."""
-        found = (
-            path for path, node in walk(node_at(self._tree, where)) if path and path[-1] == action and node.is_scalar
-        )
+        return self._first_key(where, action, lambda node: node.is_scalar)
+
+    def _first_key(self, where: Where, key: str, fits: Callable[[Node], bool] = lambda _: True) -> Where:
+        """Return the path below ``where`` at which a key first has a value that fits, else ``where`` itself."""
+        found = (path for path, node in walk(node_at(self._tree, where)) if path and path[-1] == key and fits(node))
         return (*where, *next(found, ()))
 
     def _warn_of_dead_costs(self, where: Where, name: str, emitted: set[str]) -> None:
@@ -293,7 +309,7 @@ class _Builder:
     def check_recipes(self, workloads: Mapping[str, Workload], models: Mapping[str, CostModel]) -> None:
         """Note each event of a workload for which a model has no recipe."""
         for name, model in models.items():
-            served = model.reads()
+            served = model.build().reads()
             missing: dict[int, list[str]] = {}
             for workload in workloads.values():
                 for kind in sorted(workload.kinds - served):

@@ -71,11 +71,12 @@ _MechanismsSpec: Any = create_model(
 
 
 class CostModelSpec(Spec):
-    """A cost model document."""
+    """A cost model document. An ``abstract`` one lacks what the models that extend it add, and cannot be run itself."""
 
     document: Literal["cost-model"]
     title: Text
     description: str = ""
+    abstract: bool = False
     machine: MachineSpec
     mechanisms: _MechanismsSpec
     costs: Annotated[dict[ActionName, CostSpec], Field(min_length=1)]

@@ -134,7 +134,7 @@ class Resolver:
         below = self._load(base)
         _kind(below, ("cost-model",))
         own = {key: value for key, value in node.children() if isinstance(key, str) and key != "extends"}
-        return merge(self._extended(below, base, chain), replace(node, value=own))
+        return merge(_without(self._extended(below, base, chain), "abstract"), replace(node, value=own))
 
 
 def _kind(node: Node, wanted: tuple[DocumentKind, ...]) -> DocumentKind:
@@ -168,6 +168,11 @@ def _bare_recording(path: Path) -> Node:
     mark = Mark(shown(path), 0, 0)
     texts = {"document": "workload", "title": path.stem, "recording": str(path.resolve()), "host_costs": HOST_COSTS}
     return Node({key: Node(text, mark, source=text) for key, text in texts.items()}, mark, dict.fromkeys(texts, mark))
+
+
+def _without(node: Node, key: str) -> Node:
+    entries = {part: entry for part, entry in node.children() if isinstance(part, str) and part != key}
+    return replace(node, value=entries)
 
 
 def _with_schema_defaults(node: Node, where: tuple[str, ...], schema: type[Spec | Parameters]) -> Node:

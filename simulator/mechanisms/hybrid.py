@@ -1,0 +1,135 @@
+"""The hybrid VMM: it runs a guest by binary translation or on virtualization hardware, whichever suits what it does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.events import BY_CODE
+from simulator.mechanisms.adaptive_translation import AdaptiveTranslation, AdaptiveTranslationParameters
+from simulator.mechanisms.base import ActionName, Emit, Event, Mechanism, Parameters
+from simulator.mechanisms.binary_translation import BinaryTranslation, BinaryTranslationParameters
+from simulator.mechanisms.chain import Chain
+from simulator.mechanisms.translation_cache import TranslationCache, TranslationCacheParameters
+from simulator.mechanisms.vm_exits import VmExits, VmExitsParameters
+
+Technique = Literal["software", "hardware"]
+CHANGE = "change_technique"
+
+
+class SoftwareTechnique(Parameters):
+    """Execution by binary translation: the parameters of its mechanisms."""
+
+    binary_translation: BinaryTranslationParameters
+    adaptive_translation: AdaptiveTranslationParameters | None = None
+    translation_cache: TranslationCacheParameters | None = None
+
+    def chain(self) -> Chain:
+        """Build the mechanisms."""
+        parts: list[Mechanism] = [BinaryTranslation(self.binary_translation)]
+        if self.adaptive_translation:
+            parts.append(AdaptiveTranslation(self.adaptive_translation))
+        if self.translation_cache:
+            parts.append(TranslationCache(self.translation_cache))
+        return Chain(parts)
+
+
+class HardwareTechnique(Parameters):
+    """Execution in guest mode: the parameters of its mechanism."""
+
+    vm_exits: VmExitsParameters
+
+    def chain(self) -> Chain:
+        """Build the mechanism."""
+        return Chain([VmExits(self.vm_exits)])
+
+
+class HybridParameters(Parameters):
+    """The two techniques, and when to change between them.
+
+    ``hardware_dearer_by``: for event kinds and actions, the cycles by which the hardware's way is dearer than the
+    software's (negative: cheaper), as the VMM believes; what is not listed does not count. ``window``: how many of
+    these it watches before it looks at the balance. ``change_after``: the cycles that the present technique must have
+    lost, since it was last the better one, for the VMM to change.
+    """
+
+    software: SoftwareTechnique
+    hardware: HardwareTechnique
+    hardware_dearer_by: Annotated[dict[ActionName, int], Field(min_length=1)]
+    window: Annotated[int, Field(ge=1)] = 1000
+    change_after: Annotated[int, Field(ge=1)] = 1_000_000
+    start: Technique = "hardware"
+
+
+class Hybrid(Mechanism):
+    """A VMM that changes its execution technique with the guest's behaviour (Adams & Agesen 2006, section 7.3).
+
+    Reads and answers: what its two techniques do. State: the technique; the balance of the present window; the present
+    technique's loss, summed over windows and never below zero; and the state of both techniques, which keep their
+    translations. Emits: the actions of the present technique, and ``change_technique``.
+
+    A window's loss is what the present technique cost beyond the other, by ``hardware_dearer_by``. So, in the VMM's own
+    terms, n changes cost at most n + 1 times (``change_after`` and the loss of one window) beyond the better of
+    the two, and n changes themselves. No VMM that decides on the past alone can promise more: what it prepared for may
+    end the moment after it has paid for the change.
+    """
+
+    name = "hybrid"
+    schema = HybridParameters
+
+    def __init__(self, parameters: HybridParameters) -> None:
+        self._parameters = parameters
+        self._techniques: dict[Technique, Chain] = {
+            "software": parameters.software.chain(),
+            "hardware": parameters.hardware.chain(),
+        }
+        self._technique: Technique = parameters.start
+        self._watched = self._balance = self._loss = 0
+
+    def reads(self) -> frozenset[int]:
+        """Return the kinds that either technique serves, or whose frequency matters to the choice."""
+        return frozenset().union(*(chain.reads() for chain in self._techniques.values()))
+
+    def answers(self) -> frozenset[str]:
+        """Return the actions that either technique answers."""
+        return frozenset().union(*(chain.answers() for chain in self._techniques.values()))
+
+    def emits(self) -> frozenset[str]:
+        """Return the actions that leave either technique, those that only one answers, and ``change_technique``."""
+        leaving = (action for chain in self._techniques.values() for _, action in chain.leaving())
+        software, hardware = (chain.answers() for chain in self._techniques.values())
+        return frozenset({CHANGE, *leaving}) | (software ^ hardware)
+
+    def serve(self, event: Event, emit: Emit) -> None:
+        """Serve an event by the present technique."""
+        chain = self._techniques[self._technique]
+        if event.kind in chain.reads():
+            chain.serve(event, emit)
+        self._watch(BY_CODE[event.kind].name, event.count, emit)
+
+    def answer(self, action: str, n: int, event: Event, emit: Emit) -> None:
+        """Carry an action out by the present technique; one that it has no part in keeps its own price."""
+        chain = self._techniques[self._technique]
+        if action in chain.answers():
+            chain.answer(action, n, event, emit)
+        else:
+            emit(action, n)
+        self._watch(action, n, emit)
+
+    def _watch(self, name: str, n: int, emit: Emit) -> None:
+        """Add to the balance; at the end of a window, see whether the other technique has been better for long."""
+        dearer = self._parameters.hardware_dearer_by.get(name)
+        if dearer is None:
+            return
+        self._balance += dearer * n
+        self._watched += n
+        if self._watched < self._parameters.window:
+            return
+        loss = self._balance if self._technique == "hardware" else -self._balance
+        self._loss = max(self._loss + loss, 0)
+        self._watched = self._balance = 0
+        if self._loss >= self._parameters.change_after:
+            self._technique = "software" if self._technique == "hardware" else "hardware"
+            self._loss = 0
+            emit(CHANGE, 1)

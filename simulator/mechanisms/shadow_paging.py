@@ -1,0 +1,220 @@
+"""Shadow paging: shadow page tables as a cache of the guest's, kept coherent by traces."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.events import BY_NAME
+from simulator.mechanisms.base import Emit, Event, Mechanism, Parameters
+from simulator.mechanisms.spaces import SPACE_SWITCH, CurrentSpaces, pages
+
+_PAGE_FAULT = BY_NAME["page_fault"].code
+_TOUCH = BY_NAME["touch"].code
+_DESTROY = BY_NAME["space_destroy"].code
+_FLUSHES = frozenset({BY_NAME["tlb_flush_page"].code, BY_NAME["tlb_flush_all"].code})
+_PTE_SET = BY_NAME["pte_set"].code
+_PTE_CLEAR = BY_NAME["pte_clear"].code
+_WRITES = {BY_NAME[name].code: name for name in ("pte_modify", "pte_clear", "pte_set")}
+_UNPLACED = -1
+_EMITTED = (
+    "true_fault", "hidden_fault", "switch_space", "build_shadow_root", "reload_shadow_root", "free_shadow_root",
+    "validate_shadow_entry", "resync_shadow_entry", "drop_trace", "traced_pte_set_only",
+)  # fmt: skip
+
+
+class ShadowPagingParameters(Parameters):
+    """The structure of the software MMU.
+
+    ``coherency``: ``trace`` emulates each write to a traced page table (2006); ``resync`` drops the trace on the first
+    write, and makes shadow and guest agree again at the next reload or flush (Workstation 2.0). ``eager_install``: a
+    traced write that makes an entry present installs it in the shadow too, which saves the hidden fault.
+    ``cached_roots``: address spaces whose shadows are kept, the least recently run dropped first. ``prevalidated``:
+    shadow entries, at most, that are validated when a kept shadow is loaded. ``recycled_tables``: page-table pages of
+    dead spaces, at most, that stay traced, since the VMM does not see a process end; new spaces take their page tables
+    from these first, as from a kernel's list of free tables. ``entries_per_table``: entries in a page of a page table.
+    """
+
+    coherency: Literal["trace", "resync"] = "trace"
+    eager_install: bool = True
+    cached_roots: Annotated[int, Field(ge=1)] = 16
+    prevalidated: Annotated[int, Field(ge=0)] = 0
+    recycled_tables: Annotated[int, Field(ge=0)] = 0
+    entries_per_table: Annotated[int, Field(ge=1)] = 512
+
+
+@dataclass(slots=True)
+class _Shadow:
+    """The shadow of one address space: entries by page, the guest tables that have shadows, and stale writes.
+
+    ``rooted`` is false while the space has traced tables but never ran.
+    """
+
+    rooted: bool = False
+    entries: set[int] = field(default_factory=set)
+    tables: set[int] = field(default_factory=set)
+    untraced: set[int] = field(default_factory=set)
+    stale: int = 0
+
+
+class ShadowPaging(Mechanism):
+    """The software MMU of both VMMs of 2006.
+
+    Reads: ``page_fault``, ``touch``, ``pte_modify``, ``pte_clear``, ``pte_set``, ``space_switch``, ``tlb_flush_page``,
+    ``tlb_flush_all``, ``space_destroy``. State: the space in which each virtual CPU runs; for each space with a shadow,
+    the pages that have a shadow entry and the guest's page tables that have shadows, which are traced; how many tables
+    of dead spaces still are. Emits:
+
+    - ``true_fault``: a page fault that the guest's own tables cause; it is forwarded.
+    - ``hidden_fault``: a page of a ``touch`` has no shadow entry yet. So has one whose entry was just written to a
+      table without a shadow, when the faulting access is made again.
+    - ``traced_pte_modify``, ``traced_pte_clear``, ``traced_pte_set``: a write to a traced table;
+      ``traced_pte_set_only``: the last without ``eager_install``. ``pte_modify``, ``pte_clear``, ``pte_set``: a write
+      to a table that is not traced, as natively.
+    - ``switch_space`` with ``reload_shadow_root`` (the shadow was kept; ``validate_shadow_entry`` for each entry
+      validated) or ``build_shadow_root``; ``free_shadow_root`` where one is dropped or its space is torn down.
+    - under ``resync``: ``drop_trace``, and ``resync_shadow_entry`` for each write since, at the next reload or flush.
+
+    Writes whose page is not known count as writes to a table that is shadowed once its space has run.
+    """
+
+    name = "shadow_paging"
+    schema = ShadowPagingParameters
+
+    def __init__(self, parameters: ShadowPagingParameters) -> None:
+        self._parameters = parameters
+        self._spaces = CurrentSpaces()
+        self._shadows: OrderedDict[int, _Shadow] = OrderedDict()
+        self._faulting: dict[int, tuple[int, int]] = {}
+        self._recyclable = 0
+
+    def reads(self) -> frozenset[int]:
+        """Return the kinds that concern page tables and address spaces."""
+        return frozenset({_PAGE_FAULT, _TOUCH, _DESTROY, SPACE_SWITCH, *_FLUSHES, *_WRITES})
+
+    def emits(self) -> frozenset[str]:
+        """Return all that it can take under any of its parameters."""
+        return frozenset(_EMITTED).union(_WRITES.values(), (f"traced_{name}" for name in _WRITES.values()))
+
+    def serve(self, event: Event, emit: Emit) -> None:
+        """Serve one event, or several alike."""
+        if event.kind == _PAGE_FAULT:
+            emit("true_fault", event.count)
+            self._faulting[event.vcpu] = (self._spaces.of(event), event.page)
+        elif event.kind in _WRITES:
+            self._write(event, emit)
+        elif event.kind == _TOUCH:
+            self._touch(self._shadow(self._spaces.of(event), emit), pages(event), emit)
+        elif event.kind == SPACE_SWITCH:
+            self._switch(event, emit)
+        elif event.kind == _DESTROY:
+            self._destroy(event.space, emit)
+        elif shadow := self._shadows.get(self._spaces.of(event)):
+            self._resync(shadow, emit)
+
+    def _shadow(self, space: int, emit: Emit) -> _Shadow:
+        """Return the shadow of a space that runs; it is built if there is none."""
+        shadow = self._shadows.setdefault(space, _Shadow())
+        self._shadows.move_to_end(space)
+        if not shadow.rooted:
+            shadow.rooted = True
+            emit("build_shadow_root", 1)
+            rooted = [each for each, kept in self._shadows.items() if kept.rooted]
+            if len(rooted) > self._parameters.cached_roots:
+                del self._shadows[rooted[0]]
+                emit("free_shadow_root", 1)
+        return shadow
+
+    def _destroy(self, space: int, emit: Emit) -> None:
+        """Drop the shadow of a dead space; some of its tables stay traced."""
+        shadow = self._shadows.pop(space, None)
+        if shadow is not None:
+            self._recyclable = min(self._recyclable + len(shadow.tables), self._parameters.recycled_tables)
+            emit("free_shadow_root", int(shadow.rooted))
+
+    def _traced_shadow(self, space: int, table: int) -> _Shadow | None:
+        """Return the shadow of a space if one of its tables is traced, a recycled one included; else None."""
+        shadow = self._shadows.get(space)
+        if shadow is not None and (table in shadow.tables or (table == _UNPLACED and shadow.tables)):
+            return shadow
+        if not self._recyclable:
+            return None
+        self._recyclable -= 1
+        shadow = self._shadows.setdefault(space, _Shadow())
+        shadow.tables.add(table)
+        return shadow
+
+    def _switch(self, event: Event, emit: Emit) -> None:
+        self._spaces.switch(event)
+        emit("switch_space", event.count)
+        shadow = self._shadows.get(event.space)
+        if shadow is None or not shadow.rooted:
+            self._shadow(event.space, emit)
+            emit("reload_shadow_root", event.count - 1)
+            return
+        self._shadows.move_to_end(event.space)
+        emit("reload_shadow_root", event.count)
+        emit("validate_shadow_entry", event.count * min(self._parameters.prevalidated, len(shadow.entries)))
+        self._resync(shadow, emit)
+
+    def _touch(self, shadow: _Shadow, touched: range, emit: Emit) -> None:
+        missing = [page for page in touched if page not in shadow.entries]
+        emit("hidden_fault", len(missing))
+        shadow.entries.update(missing)
+        shadow.tables.update({self._table(page) for page in missing})
+
+    def _table(self, page: int) -> int:
+        """Return which page of a page table holds the entry of a page."""
+        return page // self._parameters.entries_per_table if page >= 0 else _UNPLACED
+
+    def _write(self, event: Event, emit: Emit) -> None:
+        space, name = self._spaces.of(event), _WRITES[event.kind]
+        table = self._table(event.page)
+        shadow = self._traced_shadow(space, table)
+        if shadow is None:
+            emit(name, event.count)
+            self._retry(space, event, emit)
+        elif self._parameters.coherency == "trace":
+            self._traced(shadow, event, emit)
+        else:
+            self._write_without_trace(shadow, table, event, emit)
+
+    def _retry(self, space: int, event: Event, emit: Emit) -> None:
+        """Make the faulting access again, after its entry was written to a table without a shadow."""
+        if event.kind == _PTE_CLEAR or event.page < 0 or self._faulting.get(event.vcpu) != (space, event.page):
+            return
+        del self._faulting[event.vcpu]
+        self._touch(self._shadow(space, emit), range(event.page, event.page + 1), emit)
+
+    def _traced(self, shadow: _Shadow, event: Event, emit: Emit) -> None:
+        name = _WRITES[event.kind]
+        written = pages(event) if event.page >= 0 else range(0)
+        if event.kind == _PTE_SET and not self._parameters.eager_install:
+            emit("traced_pte_set_only", event.count)
+            self._retry(self._spaces.of(event), event, emit)
+            return
+        emit(f"traced_{name}", event.count)
+        if event.kind == _PTE_SET:
+            shadow.entries.update(written)
+        elif event.kind == _PTE_CLEAR:
+            shadow.entries.difference_update(written)
+
+    def _write_without_trace(self, shadow: _Shadow, table: int, event: Event, emit: Emit) -> None:
+        """Let the first write to a table fault and drop its trace; the others, and it, are stale until a resync."""
+        name, first = _WRITES[event.kind], table not in shadow.untraced
+        if first:
+            emit("drop_trace", 1)
+            shadow.untraced.add(table)
+        emit(name, event.count)
+        shadow.stale += event.count
+        if event.kind == _PTE_CLEAR and event.page >= 0:
+            shadow.entries.difference_update(pages(event))
+        self._retry(self._spaces.of(event), event, emit)
+
+    def _resync(self, shadow: _Shadow, emit: Emit) -> None:
+        emit("resync_shadow_entry", shadow.stale)
+        shadow.stale = 0
+        shadow.untraced.clear()
