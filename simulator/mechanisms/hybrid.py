@@ -11,6 +11,7 @@ from simulator.mechanisms.adaptive_translation import AdaptiveTranslation, Adapt
 from simulator.mechanisms.base import ActionName, Emit, Event, Mechanism, Parameters
 from simulator.mechanisms.binary_translation import BinaryTranslation, BinaryTranslationParameters
 from simulator.mechanisms.chain import Chain
+from simulator.mechanisms.direct_execution import DirectExecution, DirectExecutionParameters
 from simulator.mechanisms.translation_cache import TranslationCache, TranslationCacheParameters
 from simulator.mechanisms.vm_exits import VmExits, VmExitsParameters
 
@@ -36,13 +37,17 @@ class SoftwareTechnique(Parameters):
 
 
 class HardwareTechnique(Parameters):
-    """Execution in guest mode: the parameters of its mechanism."""
+    """Execution in guest mode: the parameters of its mechanisms."""
 
     vm_exits: VmExitsParameters
+    direct_execution: DirectExecutionParameters | None = None
 
     def chain(self) -> Chain:
-        """Build the mechanism."""
-        return Chain([VmExits(self.vm_exits)])
+        """Build the mechanisms."""
+        parts: list[Mechanism] = [VmExits(self.vm_exits)]
+        if self.direct_execution:
+            parts.append(DirectExecution(self.direct_execution))
+        return Chain(parts)
 
 
 class HybridParameters(Parameters):
