@@ -72,8 +72,8 @@ def test_on_the_forkwait_recording_the_hardware_vmm_is_dearest(recorded: Result)
 
 
 CONTENT = {
-    "forkwait-500": "220ed84a61ff625d44aaa3a5fbf9f36191a530c990e84350046f99496907c18f",
-    "compile-2files-j2": "d8575458540fac297dd3f341662f4156c1bb8f05ef563e00ec5db6a0ae1fc21d",
+    "forkwait-500": "08bfff611720e2faf3412fcd53a73a36ff0b9f7f20f29cfa8277dc3bae442194",
+    "compile-2files-j2": "c838b34aa1d11782d26afcf9b9cae96a259dd82350c09294e5651e64dd12a82e",
 }
 
 

@@ -171,7 +171,24 @@ def checked(stream: MemoryStream, report: ImportReport) -> Imported:
     assert events == report.events
     assert all(report.events[name] >= count for name, count in report.derived.items())
     check_replay(result)
+    check_ends_of_spaces(result)
     return result
+
+
+def check_ends_of_spaces(result: Imported) -> None:
+    """A space is torn down once, and nothing happens in it afterwards."""
+    ends = {}
+    for cpu in range(result.stream.header.vcpus):
+        for number, row in enumerate(result.rows(cpu)):
+            if BY_CODE[row["kind"]].name == "space_destroy":
+                assert row["space"] >= 0
+                assert row["space"] not in ends
+                ends[row["space"]] = (row["at"], cpu, number)
+    for cpu in range(result.stream.header.vcpus):
+        for number, row in enumerate(result.rows(cpu)):
+            at, own, last = ends.get(row["space"], (row["at"], cpu, number))
+            assert row["at"] <= at
+            assert row["at"] < at or cpu != own or number <= last
 
 
 def check_replay(result: Imported) -> None:
@@ -375,10 +392,197 @@ def test_a_fork_copies_entries_and_protects_those_written_since_the_last(recordi
     filled = [row for row in result.only("pte_set") if row["at"] in (12_000, 52_000)]
     assert [row["count"] for row in filled] == [7, 7]
     first, second = (row["space"] for row in filled)
+    assert result.one("space_destroy")["space"] == first
     assert len({parent, first, second}) == 3, "the same mm_id, but another address space"
     assert result.only("page_fault")[-1]["space"] == first
     assert sum(row["count"] for row in result.only("pte_clear") if row["space"] == first) == 24
     assert any("forks copied 16 anonymous entries, of which 6" in note for note in result.report.notes)
+
+
+def process_exit(recording: Recording, tid: int, us: float, dead: str = "", process: int = -1) -> None:
+    fields = f"comm=task{tid} pid={tid} prio=120{dead}"
+    recording.add(0, tid, us, "sched:sched_process_exit", fields, process=process)
+
+
+def test_a_child_that_exits_leaves_no_space_behind(recording: Recording, tmp_path: Path) -> None:
+    """After the last entry is cleared and the kernel's own space is loaded, before the parent is woken."""
+    recording.fault(0, 7, 0)
+    fork(recording, 10, copied=8, child=8)
+    recording.switch(0, 7, 8, 30)
+    recording.syscall(0, 8, 31, 231)
+    process_exit(recording, 8, 32, " group_dead=true")
+    recording.flush(0, 8, 33, 0, 0)
+    recording.rss(0, 8, 34, 500, "ANONPAGES", 5, current=0)
+    recording.rss(0, 8, 35, 500, "ANONPAGES", 0, current=0)
+    recording.flush(0, 8, 36, 0, 0)
+    recording.wake(0, 8, 7, 37)
+    recording.switch(0, 8, 7, 38, "Z")
+    result = imported(tmp_path, recording.text())
+    end = result.one("space_destroy")
+    assert (end["at"], end["task"], end["space"]) == (36_000, 8, result.only("pte_clear")[-1]["space"])
+    assert result.events()[-4:] == ["space_switch", "space_destroy", "wake", "context_switch"]
+    assert result.report.derived["space_destroy"] == 1
+
+
+def test_without_memory_counters_a_space_ends_when_its_task_is_left(recording: Recording, tmp_path: Path) -> None:
+    recording.syscall(0, 7, 1, 231)
+    process_exit(recording, 7, 2)
+    recording.switch(0, 7, 0, 9, "Z")
+    result = imported(tmp_path, recording.text())
+    assert result.events() == ["syscall", "space_destroy", "context_switch"]
+    assert result.only("context_switch")[0]["kernel_ns"] == 8000
+
+
+def test_a_zombie_left_its_space_even_if_no_line_tells_of_its_exit(recording: Recording, tmp_path: Path) -> None:
+    recording.syscall(0, 7, 1, 231)
+    recording.switch(0, 7, 0, 9, "X")
+    assert "space_destroy" in imported(tmp_path, recording.text()).events()
+
+
+def test_an_exit_that_is_preempted_or_cut_off_ends_no_space(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 0)
+    process_exit(recording, 7, 1)
+    recording.rss(0, 7, 2, 500, "ANONPAGES", 5, current=0)
+    recording.rss(0, 7, 3, 500, "ANONPAGES", 4, current=0)
+    recording.flush(0, 7, 4, 0, 0)
+    recording.switch(0, 7, 8, 5, "R+")
+    recording.switch(0, 8, 7, 6, "S")
+    recording.rss(0, 7, 7, 500, "ANONPAGES", 0, current=0)
+    cut = recording.text()
+    recording.switch(0, 7, 8, 8, "Z")
+    assert "space_destroy" not in imported(tmp_path, cut).events()
+    whole = imported(tmp_path, recording.text())
+    assert whole.events()[-3:] == ["pte_clear", "space_destroy", "context_switch"]
+
+
+def test_a_space_older_than_the_recording_ends_too(recording: Recording, tmp_path: Path) -> None:
+    """Its counters are first seen in the exit; the fault before it was in the same space."""
+    recording.fault(0, 7, 0, code=7)
+    process_exit(recording, 7, 1)
+    recording.rss(0, 7, 2, 500, "FILEPAGES", 5, current=0)
+    recording.rss(0, 7, 3, 500, "FILEPAGES", 0, current=0)
+    recording.rss(0, 7, 4, 500, "ANONPAGES", 9, current=0)
+    recording.rss(0, 7, 5, 500, "ANONPAGES", 0, current=0)
+    recording.switch(0, 7, 0, 6, "Z")
+    result = imported(tmp_path, recording.text())
+    assert len({row["space"] for row in result.only("page_fault", "pte_clear", "space_destroy")}) == 1
+    assert (result.one("space_destroy")["at"], result.only("pte_clear")[-1]["count"]) == (5000, 9)
+
+
+def test_a_kernel_thread_has_no_space_to_end(recording: Recording, tmp_path: Path) -> None:
+    recording.wake(0, 9, 7, 1)
+    process_exit(recording, 9, 2)
+    recording.switch(0, 9, 0, 3, "Z")
+    assert "space_destroy" not in imported(tmp_path, recording.text()).events()
+
+
+@pytest.mark.parametrize("dead", [("", ""), (" group_dead=false", " group_dead=true")])
+@pytest.mark.parametrize("order", [(7, 9), (9, 7)])
+def test_the_last_thread_ends_the_space(
+    recording: Recording, tmp_path: Path, dead: tuple[str, str], order: tuple[int, int]
+) -> None:
+    recording.fault(0, 7, 0)
+    recording.switch(0, 7, 9, 1)
+    recording.add(0, 9, 2, "raw_syscalls:sys_enter", "NR 1 (0, 0)", process=7)
+    recording.switch(0, 9, order[0], 3)
+    for us, tid, after, group in ((10, order[0], order[1], dead[0]), (20, order[1], 0, dead[1])):
+        process_exit(recording, tid, us, group, process=7)
+        recording.switch(0, tid, after, us + 1, "Z")
+    end = imported(tmp_path, recording.text()).one("space_destroy")
+    assert (end["at"], end["task"]) == (11_000, order[1])
+
+
+def test_threads_that_were_never_seen_keep_the_space(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 0)
+    process_exit(recording, 7, 1, " group_dead=false")
+    recording.switch(0, 7, 0, 2, "Z")
+    assert "space_destroy" not in imported(tmp_path, recording.text()).events()
+
+
+def test_a_space_that_is_used_again_did_not_end(recording: Recording, tmp_path: Path) -> None:
+    """Another thread of the process shared it, but had no line until later."""
+    recording.rss(0, 8, 0, 500, "ANONPAGES", 5)
+    recording.syscall(0, 8, 1, 231)
+    process_exit(recording, 8, 2, " group_dead=true")
+    recording.switch(0, 8, 7, 3, "Z")
+    shared = recording.text()
+    fields = "address=0x1000 ip=0x1 error_code=0x6"
+    recording.add(1, 9, 5, "exceptions:page_fault_user", fields, process=8)
+    assert imported(tmp_path, shared).one("space_destroy")["at"] == 1000
+    assert "space_destroy" not in imported(tmp_path, recording.text()).events()
+
+
+def exec_after(recording: Recording, tid: int, us: float, old: int, new: int) -> None:
+    """An exec as Linux does it: arguments, the new space is entered, the old one cleared, the program loaded."""
+    recording.syscall(0, tid, us, 59)
+    recording.rss(0, tid, us + 1, new, "ANONPAGES", 1, current=0)
+    recording.flush(0, tid, us + 2, -1, 0)
+    if old:
+        recording.rss(0, tid, us + 3, old, "ANONPAGES", 2, current=0)
+        recording.rss(0, tid, us + 4, old, "ANONPAGES", 0, current=0)
+    recording.fault(0, tid, us + 5, code=2, mode="kernel")
+    recording.rss(0, tid, us + 6, new, "ANONPAGES", 2)
+    recording.add(0, tid, us + 7, "sched:sched_process_exec", f"filename=/x pid={tid} old_pid={tid}")
+    recording.sysret(0, tid, us + 8, 59)
+
+
+@pytest.mark.parametrize("base", [True, False])
+def test_an_exec_ends_the_old_space_after_its_last_entry(recording: Recording, tmp_path: Path, base: bool) -> None:
+    recording.fault(0, 7, 0)
+    if base:
+        recording.rss(0, 7, 1, 100, "ANONPAGES", 50)
+    exec_after(recording, 7, 10, old=100, new=200)
+    result = imported(tmp_path, recording.text())
+    end, old = result.one("space_destroy"), result.only("page_fault")[0]["space"]
+    assert (end["space"], end["at"]) == (old, 14_000)
+    assert result.only("page_fault")[1]["space"] != old
+    cleared = [row["count"] for row in result.only("pte_clear") if row["space"] == old]
+    assert cleared == ([48, 2] if base else [2])
+
+
+def test_an_exec_that_clears_nothing_ends_the_old_space_when_it_has_left_it(
+    recording: Recording, tmp_path: Path
+) -> None:
+    recording.fault(0, 7, 0)
+    exec_after(recording, 7, 10, old=0, new=200)
+    result = imported(tmp_path, recording.text())
+    assert result.one("space_destroy")["at"] == result.one("space_switch")["at"] == 12_000
+
+
+def test_an_exec_that_fails_or_is_cut_off_ends_no_space(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 0)
+    recording.syscall(0, 7, 1, 59)
+    recording.sysret(0, 7, 2, 59, -2)
+    exec_after(recording, 7, 10, old=100, new=200)
+    del recording.lines[-2:]
+    assert "space_destroy" not in imported(tmp_path, recording.text()).events()
+
+
+def test_a_vforked_child_that_executes_leaves_its_parent_the_space(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 0)
+    recording.syscall(0, 7, 2, 58)
+    recording.add(0, 7, 3, "sched:sched_process_fork", "comm=task7 pid=7 child_comm=task7 child_pid=8")
+    recording.switch(0, 7, 8, 4, "D")
+    exec_after(recording, 8, 10, old=0, new=200)
+    recording.fault(0, 8, 20)
+    recording.switch(0, 8, 7, 30)
+    for tid, us, after in ((7, 40, 8), (8, 50, 0)):
+        process_exit(recording, tid, us, " group_dead=true")
+        recording.switch(0, tid, after, us + 1, "Z")
+    result = imported(tmp_path, recording.text())
+    parent, child = result.only("page_fault")[0]["space"], result.only("page_fault")[-1]["space"]
+    assert [(row["space"], row["task"]) for row in result.only("space_destroy")] == [(parent, 7), (child, 8)]
+
+
+def test_a_vforked_child_that_exits_leaves_its_parent_the_space(recording: Recording, tmp_path: Path) -> None:
+    recording.fault(0, 7, 0)
+    recording.syscall(0, 7, 2, 58)
+    recording.add(0, 7, 3, "sched:sched_process_fork", "comm=task7 pid=7 child_comm=task7 child_pid=8")
+    recording.switch(0, 7, 8, 4, "D")
+    recording.fault(0, 8, 5)
+    process_exit(recording, 8, 6, " group_dead=true")
+    recording.switch(0, 8, 7, 7, "Z")
+    assert "space_destroy" not in imported(tmp_path, recording.text()).events()
 
 
 def test_a_thread_and_a_vfork_child_share_the_space(recording: Recording, tmp_path: Path) -> None:
@@ -846,12 +1050,12 @@ def recordings(draw: st.DrawFn) -> str:
         cpu = draw(st.integers(0, 1))
         tid = draw(TIDS) if draw(st.integers(0, 9)) == 0 else running[cpu]
         kinds = ["switch", "wake", "timer entry", "timer exit", "ipi", "msr", "softirq", "issue", "complete", "flush"]
-        kinds += ["switch", "wake"] if tid == 0 else ["syscall", "sysret", "fault", "rss", "fork", "exec"]
+        kinds += ["switch", "wake"] if tid == 0 else ["syscall", "sysret", "fault", "rss", "fork", "exec", "exit"]
         kind = draw(st.sampled_from(kinds))
         running[cpu] = tid
         if kind == "switch":
             running[cpu] = draw(TIDS)
-            state = draw(st.sampled_from(["S", "D", "R", "R+"])) if tid else "R"
+            state = draw(st.sampled_from(["S", "D", "R", "R+", "Z"])) if tid else "R"
             recording.switch(cpu, tid, running[cpu], us, state)
         else:
             _any_line(draw, recording, kind, (cpu, tid, us))
@@ -868,6 +1072,7 @@ def _any_line(draw: st.DrawFn, recording: Recording, kind: str, place: tuple[int
         "complete": ("block:block_rq_complete", f"254,0 RA () {number} + 8 0x2,0,4 [0]"),
         "fork": ("sched:sched_process_fork", f"comm=x pid=7 child_comm=x child_pid={7 + number}"),
         "exec": ("sched:sched_process_exec", "filename=/x pid=7 old_pid=7"),
+        "exit": ("sched:sched_process_exit", "comm=x pid=7 prio=120"),
         "sysret": ("raw_syscalls:sys_exit", "NR 1 = 0"),
     }
     writers = {

@@ -4,6 +4,9 @@ The trace names an address space by a hash (``mm_id``) that is used again after 
 counter changes. So spaces are numbered here: a task's process has one from its first use; a fork makes one for the
 child, filled while the system call runs; an exec makes one, built before the task enters it. Where two numbers turn
 out to be one space they are merged, and ``Spaces.numbering`` tells the final numbers.
+
+A space is torn down when its last known task leaves it, by an exit or an exec. A task that leaves is still ``leaving``
+while the kernel clears the entries, and has left when it is switched away from as a zombie, or when its exec is done.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.workload.importers.perf_text import PAGE_BYTES
-from simulator.workload.importers.rows import Cause, Post
+from simulator.workload.importers.rows import Cause, Post, Rows
 
 CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
 FORKS = frozenset({CLONE, FORK, VFORK, CLONE3})
@@ -26,13 +29,20 @@ ANONYMOUS = "MM_ANONPAGES"
 
 @dataclass(slots=True, eq=False)
 class Space:
-    """One address space: ``new`` if its making is in the recording, so that all its counters began at zero."""
+    """One address space: ``new`` if its making is in the recording, so that all its counters began at zero.
+
+    ``tasks`` are those that live in it, as far as known. ``left`` is whether a process that used it ended, or gave it
+    up for another; ``gone`` is whether it was torn down.
+    """
 
     number: int
     new: bool = False
     mm_id: str = ""
     written: set[int] = field(default_factory=set)
     same_as: Space | None = None
+    tasks: set[Task] = field(default_factory=set)
+    left: bool = False
+    gone: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +56,11 @@ class Counters:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """What is known of one task while the recording is read."""
+    """What is known of one task while the recording is read.
+
+    ``leaving`` is the space that it is about to leave for good, and ``grave`` the row of the latest moment at which
+    that space may have been torn down.
+    """
 
     tid: int
     process: int
@@ -61,6 +75,8 @@ class Task:
     building: Counters | None = None
     entered: bool = False
     exiting: bool = False
+    leaving: Space | None = None
+    grave: tuple[Rows, int] | None = None
     running: bool = False
     left: Post | None = None
     preempted: bool = False
@@ -80,8 +96,10 @@ class Spaces:
     def of(self, task: Task) -> Space:
         """Return the space of a task; one never seen in its process before gets a new number."""
         if task.space is None:
-            task.space = self._processes.get(task.process) or self._make()
-            self._processes.setdefault(task.process, task.space)
+            space = self._processes.get(task.process) or self._make()
+            self._processes.setdefault(task.process, space)
+            self._house(task, space)
+            return space
         return task.space
 
     def join_process(self, task: Task, process: int) -> None:
@@ -92,25 +110,62 @@ class Spaces:
         shared = self._processes.get(process)
         if task.space is not None and shared is not None:
             self._merge(task.space, shared)
-        task.space = shared or task.space
-        if task.space is not None:
-            self._processes[process] = task.space
+        space = shared or task.space
+        if space is not None:
+            self._house(task, space)
+            self._processes[process] = space
 
     def enter_exec(self, task: Task) -> None:
         """Move a task that executes a new program to its new space, once per exec."""
         if task.syscall not in EXECS or task.entered:
             return
         task.entered = True
+        task.leaving, task.grave = root(self.of(task)), None
+        task.leaving.left = True
         self._move(task, task.building.space if task.building else self._make(new=True))
 
     def fork(self, parent: Task, child: Task) -> None:
         """Give the child of a fork its space: the one filled during the call, the parent's own, or a new one."""
         if parent.filling is not None:
-            child.space = parent.filling.space
+            space = parent.filling.space
         elif parent.syscall in FORKS:
-            child.space = self.of(parent) if parent.shares_space else self._make(new=True)
-        if child.space is not None:
-            self._processes[child.process] = child.space
+            space = self.of(parent) if parent.shares_space else self._make(new=True)
+        else:
+            return
+        self._move(child, space)
+
+    def begin_exit(self, task: Task, last_of_process: bool) -> None:
+        """Note that a task exits: from now on it is leaving its space."""
+        task.exiting = True
+        task.leaving, task.grave = root(self.of(task)), None
+        task.leaving.left |= last_of_process
+
+    def end_exit(self, task: Task) -> Space | None:
+        """Note that a task is a zombie; return the space that is torn down with it, if any.
+
+        A task that was never in user mode, and whose space has no counters, is the kernel's own and has none.
+        """
+        if task.leaving is None:
+            self.begin_exit(task, last_of_process=True)
+        space = root(task.leaving or self.of(task))
+        space.tasks.discard(task)
+        return self._torn_down(space) if task.seen_in_user_mode or space.mm_id or space.new else None
+
+    def end_exec(self, task: Task) -> Space | None:
+        """Note that an exec is done; return the space that was torn down in it, if any."""
+        return self._torn_down(root(task.leaving)) if task.leaving is not None else None
+
+    def forget(self, task: Task) -> None:
+        """Note that a task is no more, as its number is used again."""
+        if task.space is not None:
+            root(task.space).tasks.discard(task)
+
+    def _torn_down(self, space: Space) -> Space | None:
+        if space.tasks or not space.left or space.gone:
+            return None
+        space.gone = True
+        self._counters.pop(space.mm_id, None)
+        return space
 
     def change(self, task: Task, mm_id: str, counter: str, size: int, current: bool) -> tuple[Counters, int]:
         """Record a counter's new value in bytes, seen while ``task`` runs; return whose it is, and the change in pages.
@@ -144,7 +199,7 @@ class Spaces:
             else:
                 numbers.append(-1)
         for space in self._all:
-            numbers[space.number] = numbers[_root(space).number]
+            numbers[space.number] = numbers[root(space).number]
         return np.array([*numbers, -1], dtype=np.int64)
 
     def _make(self, new: bool = False) -> Space:
@@ -161,7 +216,7 @@ class Spaces:
         elif known is not None:
             return known
         else:
-            own = self.of(task) if current else None
+            own = self.of(task) if current else task.leaving
             counters = Counters(own if own is not None and not own.mm_id else self._make())
         counters.space.mm_id = mm_id
         self._counters[mm_id] = counters
@@ -177,15 +232,24 @@ class Spaces:
         self._move(task, counters.space)
 
     def _move(self, task: Task, space: Space) -> None:
-        task.space = self._processes[task.process] = space
+        self._house(task, space)
+        self._processes[task.process] = space
+
+    def _house(self, task: Task, space: Space) -> None:
+        self.forget(task)
+        task.space = space
+        root(space).tasks.add(task)
 
     def _merge(self, one: Space, other: Space) -> None:
-        one, other = _root(one), _root(other)
+        one, other = root(one), root(other)
         if one is not other:
             one.same_as = other
+            other.tasks |= one.tasks
+            other.left |= one.left
 
 
-def _root(space: Space) -> Space:
+def root(space: Space) -> Space:
+    """Return what a space turned out to be."""
     while space.same_as is not None:
         space = space.same_as
     return space

@@ -14,6 +14,10 @@ kernel also write-protects the parent's anonymous entries. All that were copied 
 write-protected already is not written again, so the number here is the smaller of that and of the distinct pages that
 faulted for writing in the parent's space since its previous fork. The report's notes tell both numbers.
 
+**Torn-down spaces.** An address space ends (``space_destroy``) after the last entry that was cleared, and after it was
+unloaded, in the exit of its last known task or in the exec by which that left it. What a vforked child leaves is still
+its parent's; an exit or exec that the file does not hold to its end ends none.
+
 **Lost lines.** A CPU that comes to another task with no ``sched:sched_switch`` line keeps its times and makes no event;
 the report's notes count such places.
 """
@@ -32,7 +36,7 @@ from simulator.events import BY_CODE, INTERRUPT_COMPLETION
 from simulator.stream import Header, MemoryStream
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
-from simulator.workload.importers.perf_handlers import SPACE_SWITCH, SPACE_SWITCH_GUESS
+from simulator.workload.importers.perf_handlers import SPACE_DESTROY, SPACE_SWITCH, SPACE_SWITCH_GUESS
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.perf_text import Progress
 from simulator.workload.importers.rows import Matrix
@@ -141,6 +145,7 @@ def _finish(reader: Reader) -> dict[str, int]:
         completions += _settle_completions(reader, cpu)
         switches += _settle_switches(reader, cpu, users)
         cpu.keep(cpu.column("kind") > 0)
+    _settle_ends(cpus, len(spaces))
     if not any(len(cpu.column("kind")) for cpu in cpus):
         raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
     _number_densely([cpu.column("space") for cpu in cpus])
@@ -150,6 +155,7 @@ def _finish(reader: Reader) -> dict[str, int]:
         "interrupt_completion": completions,
         "pte_modify": events.get("pte_modify", 0),
         "space_switch": switches,
+        "space_destroy": events.get("space_destroy", 0),
     }
     return {name: count for name, count in derived.items() if count}
 
@@ -174,6 +180,24 @@ def _settle_switches(reader: Reader, cpu: Cpu, users: Sequence[int]) -> int:
     changed = np.diff(spaces[rows], prepend=-2) != 0
     kinds[rows[changed]] = SPACE_SWITCH
     return int(changed.sum())
+
+
+def _settle_ends(cpus: Sequence[Cpu], spaces: int) -> None:
+    """Leave out the end of a space that was used again later, by a task that was not known to share it."""
+    last_used = np.zeros(spaces, np.int64)  # the last stands for no space
+    for cpu in cpus:
+        np.maximum.at(last_used, cpu.column("space"), _times(cpu))
+    for cpu in cpus:
+        space, row = cpu.column("space"), np.arange(len(cpu.column("space")))
+        last_row = np.zeros(spaces, np.int64)
+        np.maximum.at(last_row, space, row)
+        used_later = (row < last_row[space]) | (_times(cpu) < last_used[space])
+        cpu.keep((cpu.column("kind") != SPACE_DESTROY) | ~used_later)
+
+
+def _times(cpu: Cpu) -> Matrix:
+    """Return the time of each row since the first line, nanoseconds."""
+    return np.cumsum(cpu.column("user_ns") + cpu.column("kernel_ns") + cpu.column("idle_ns"))
 
 
 def _number_densely(columns: Sequence[Matrix]) -> None:
@@ -222,6 +246,7 @@ def _notes(reader: Reader, derived: Mapping[str, int]) -> tuple[str, ...]:
         "interrupt_completion": "of interrupts that have no exit line: at the same moment",
         "pte_modify": f"{reader.protected} in the parents of forks, the others after faults on present pages",
         "space_switch": "from sched_switch, as no tlb_flush line tells of any",
+        "space_destroy": "at the end of exits and execs that left a space to no known task",
     }
     notes = [f"derived: {count} {name} ({about[name]})" for name, count in derived.items()]
     if reader.copied:

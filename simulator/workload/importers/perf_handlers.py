@@ -21,8 +21,10 @@ from simulator.workload.importers.address_spaces import (
     EXECS,
     NO_SYSCALL,
     VFORK,
+    Space,
     Spaces,
     Task,
+    root,
 )
 from simulator.workload.importers.causes import (
     BY_INTERRUPT,
@@ -43,6 +45,7 @@ from simulator.workload.importers.rows import (
 )
 
 SPACE_SWITCH = kind_code("space_switch")
+SPACE_DESTROY = kind_code("space_destroy")
 TLB_FLUSH_ALL = kind_code("tlb_flush_all")
 MSR_READ = kind_code("msr_read")
 MSR_WRITE = kind_code("msr_write")
@@ -50,13 +53,15 @@ DISK_REQUEST = kind_code("disk_request")
 
 FAULT_PRESENT = 1
 FAULT_WRITE = 2
+DEAD_STATES = ("Z", "X")
 FLUSH_ON_SWITCH, FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM = range(4)
 FLUSHED_HERE = frozenset({FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM})
 SWAPPED = "MM_SWAPENTS"
 
 # Kinds of rows appended on suspicion, which the end of the file confirms or not (see ``Guesses``).
 SPACE_SWITCH_GUESS = -1
-FIRST_COMPLETION_GUESS = -2
+SPACE_DESTROY_GUESS = -2
+FIRST_COMPLETION_GUESS = -3
 
 Handler = Callable[[Cpu, str], bool]
 
@@ -141,6 +146,8 @@ class Handlers:
             self._resume(cpu, self._task(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
         cpu.write_implied()
         before = cpu.task
+        if switch.prev_state.startswith(DEAD_STATES) and before is not cpu.idle_task:
+            self._destroy(cpu, before, self.spaces.end_exit(before))
         task = self._task(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
         self.causes.switch(cpu, task)
         cpu.task_event(CONTEXT_SWITCH, task.tid)
@@ -166,6 +173,7 @@ class Handlers:
         if pid in self.tasks:  # a number used again
             for text in [text for text, place in self._places.items() if place.task.tid == pid]:
                 del self._places[text]
+            self.spaces.forget(self.tasks[pid])
         child = self.tasks[pid] = Task(pid, pid, comm)
         cpu.leave_interrupt()
         parent = cpu.task
@@ -190,14 +198,40 @@ class Handlers:
         cpu.leave_interrupt()
         if cpu.task.syscall in EXECS:
             self.spaces.enter_exec(cpu.task)
+            self._end_exec(cpu)
         else:
             self.spaces.of(cpu.task).new = True
         return False
 
-    def _process_exit(self, cpu: Cpu, _fields: str) -> bool:
+    def _end_exec(self, cpu: Cpu) -> None:
+        if cpu.task.entered:
+            self._destroy(cpu, cpu.task, self.spaces.end_exec(cpu.task))
+
+    def _process_exit(self, cpu: Cpu, fields: str) -> bool:
+        """The space is torn down after this line; the field ``group_dead`` is that of newer kernels."""
         cpu.leave_interrupt()
-        cpu.task.exiting = True
+        self._end_exec(cpu)
+        self.spaces.begin_exit(cpu.task, last_of_process="group_dead=false" not in fields)
         return False
+
+    def _may_be_torn_down(self, cpu: Cpu) -> None:
+        """Append on suspicion the end of the space that the task leaves: by now its last entry may be cleared."""
+        task = cpu.task
+        if task.leaving is not None:
+            if cpu.implied is not None and cpu.implied[1] == task.leaving.number:
+                cpu.write_implied()
+            cpu.memory_event_at_last_row(SPACE_DESTROY_GUESS, task.leaving.number)
+            task.grave = (cpu, cpu.next_row - 1)
+
+    def _destroy(self, cpu: Cpu, task: Task, space: Space | None) -> None:
+        """Confirm the latest suspicion, or where none was, the present moment, if ``space`` was torn down."""
+        if space is not None:
+            if task.grave is None:
+                self._may_be_torn_down(cpu)
+            assert task.grave is not None
+            rows, row = task.grave
+            rows.change_kind(row, SPACE_DESTROY)
+        task.leaving = task.grave = None
 
     # System calls, faults and page tables.
 
@@ -215,6 +249,7 @@ class Handlers:
 
     def _syscall_exit(self, cpu: Cpu, fields: str) -> bool:
         self._syscalls[fields.partition(" = ")[0]]
+        self._end_exec(cpu)
         task = cpu.task
         task.syscall = NO_SYSCALL
         task.user_mode = task.seen_in_user_mode = True
@@ -270,6 +305,8 @@ class Handlers:
             cpu.memory_event(PTE_CLEAR, -pages, space, page)
         if counters is task.filling and counter == ANONYMOUS:
             task.copied += pages
+        if task.leaving is not None and root(task.leaving) is root(counters.space):
+            self._may_be_torn_down(cpu)
         return True
 
     def _flush(self, cpu: Cpu, fields: str) -> bool:
@@ -284,7 +321,7 @@ class Handlers:
             return False
         task = cpu.task
         if reason == FLUSH_REMOTE_RECEIVED or task is cpu.idle_task:
-            space = cpu.loaded.number if cpu.loaded else -1
+            space = cpu.loaded.number if cpu.loaded and not root(cpu.loaded).gone else -1
         else:
             cpu.interrupt_context = False
             space = self.spaces.of(task).number
@@ -310,6 +347,7 @@ class Handlers:
         else:
             cpu.loaded = self.spaces.of(task)
             cpu.memory_event(SPACE_SWITCH, 1, cpu.loaded.number)
+        self._may_be_torn_down(cpu)
         return True
 
     # Interrupts.

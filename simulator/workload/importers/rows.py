@@ -41,7 +41,8 @@ _FIELDS = (
 )
 _ROW = Struct(f"{len(_FIELDS)}q")
 _pack = _ROW.pack
-_KERNEL, _IDLE, _SPACE, _PAGE = map(_FIELDS.index, ("kernel_ns", "idle_ns", "space", "page"))
+_CODE = Struct("q")
+_KIND, _KERNEL, _IDLE, _SPACE, _PAGE = map(_FIELDS.index, ("kind", "kernel_ns", "idle_ns", "space", "page"))
 NEVER = -1
 
 Matrix = npt.NDArray[np.int64]
@@ -162,6 +163,10 @@ class Rows:
     def memory_event_at_last_row(self, kind: int, space: int, page: int = -1) -> None:
         """Append an event of the address translation at the moment of the last row."""
         self._rows += _pack(kind, 1, 0, 0, 0, self.tid, space, page, -1, -1, -1, -1)
+
+    def change_kind(self, row: int, kind: int) -> None:
+        """Make a row that was appended on suspicion the event that it turned out to be."""
+        _CODE.pack_into(self._rows, row * _ROW.size + _KIND * _CODE.size, kind)
 
     def halt(self) -> bool:
         """Append a halt at the last row's moment, where an idle CPU has rows and time has passed since the last."""
