@@ -114,7 +114,7 @@ def _print_result(result: Any, target: Path) -> None:
     console = _console()
     console.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
     if result.comparison:
-        console.print(tables.comparison_table(frame(result.comparison, ComparisonRow)))
+        console.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:
         console.print(f"note: {note}", style="dim", markup=False, highlight=False)
     written = sorted(path.name + "/" * path.is_dir() for path in target.iterdir())

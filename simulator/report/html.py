@@ -27,6 +27,8 @@ _SCREEN_PER_PRINT = 1.35  # plots are set for print, with 7 point text; a screen
 _ALTERNATIVES = {
     "time-by-event": "Stacked bars of busy time by event kind, a panel for each workload and a bar for each model",
     "overhead-by-event": "Stacked bars of busy time over the baseline by event kind, what is saved to the left of zero",
+    "overhead-by-source": "Bars of busy time over the baseline by source and model, what is saved to the left of zero",
+    "performance": "Bars of the performance in percent of the baseline's, for each workload and model",
     "slowdown": "Bars of the total time relative to the baseline, for each workload and model",
     "cost-per-event": "Bars of the cycles per event on a logarithmic axis, for each workload and model",
 }
@@ -58,8 +60,13 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     plots: Iterable[Path],
     provenance: Mapping[str, object],
     baseline: str | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
-    """Return the page. ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given."""
+    """Return the page.
+
+    ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
+    below the comparison.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -74,6 +81,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
         totals=totals_grid(totals),
         baseline=baseline,
         comparison=comparison_grid(comparison),
+        remarks=remarks,
         breakdowns=list(_breakdowns(breakdown)),
         breakdown_columns=BREAKDOWN_COLUMNS,
         resolved_yaml_text=resolved_yaml_text,

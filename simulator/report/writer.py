@@ -91,7 +91,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         frame(result.comparison, ComparisonRow),
     )
     (folder / "plots").mkdir()
-    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots")
+    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots", result.sources)
     page = html.render(
         result.title,
         result.description,
@@ -101,6 +101,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         [path for path in drawn if path.suffix == ".svg"],
         _provenance(result.metadata),
         result.baseline,
+        result.remarks,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

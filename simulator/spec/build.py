@@ -15,7 +15,7 @@ from simulator.errors import Fault, InputError, ModelError, SpecError, StreamErr
 from simulator.events import BY_CODE, INTERRUPT, INTERRUPT_COMPLETION, KERNEL_COMPUTE, REQUEST_KINDS, USER_COMPUTE
 from simulator.model import CostModel
 from simulator.spec.cost_model import CostModelSpec
-from simulator.spec.experiment import UNITS, ExperimentSpec
+from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.library import DocumentKind, find
 from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.overrides import override
@@ -332,20 +332,27 @@ class _Builder:
         """Note labels that no workload or model has, and figures whose unit does not fit the quantity."""
         if spec.baseline is not None and spec.baseline not in spec.models:
             self.fault(("baseline",), _unknown("model", spec.baseline, spec.models))
+        labels: dict[str, tuple[str, ...]] = {}
         for i, reference in enumerate(spec.references):
             where: Where = ("references", i)
-            if reference.quantity == "relative_to_baseline" and spec.baseline is None:
+            if reference.quantity in TO_BASELINE and spec.baseline is None:
                 self.fault((*where, "quantity"), "the experiment has no baseline")
-            for workload, values in reference.values.items():
-                place: Where = (*where, "values", workload)
-                if workload not in spec.workloads:
-                    self.fault(place, _unknown("workload", workload, spec.workloads))
-                for model, (_, unit) in values.items():
-                    if model not in spec.models:
-                        self.fault((*place, model), _unknown("model", model, spec.models))
-                    if unit != UNITS[reference.quantity]:
-                        expected = UNITS[reference.quantity]
-                        self.fault((*place, model), f"{reference.quantity} is given in '{expected}', found '{unit}'")
+            label = reference.source_of_overhead
+            if set(labels.setdefault(label, reference.kinds)) != set(reference.kinds):
+                self.fault(where, f"an earlier reference uses the label '{label}' for {', '.join(labels[label])}")
+            self._check_values(where, reference, spec)
+
+    def _check_values(self, where: Where, reference: ReferenceSpec, spec: ExperimentSpec) -> None:
+        expected = UNITS[reference.quantity]
+        for workload, values in reference.values.items():
+            place: Where = (*where, "values", workload)
+            if workload not in spec.workloads:
+                self.fault(place, _unknown("workload", workload, spec.workloads))
+            for model, (_, unit) in values.items():
+                if model not in spec.models:
+                    self.fault((*place, model), _unknown("model", model, spec.models))
+                if unit != expected:
+                    self.fault((*place, model), f"{reference.quantity} is given in '{expected}', found '{unit}'")
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
