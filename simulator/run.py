@@ -176,7 +176,7 @@ def _comparison(
                 model,
                 reference.name,
                 published,
-                rounded(modelled, 9),
+                rounded(modelled, 12 if reference.quantity == "overhead_seconds" else 9),
                 error,
                 reference.status,
                 reference.source,

@@ -121,7 +121,7 @@ def human_quantity(value: Any, quantity: str) -> str:
         return human_seconds(value)
     number = exact(value)
     if _name(quantity) == "percent_of_baseline":
-        return f"{float(number):.4g} %"
+        return f"{float(number):.1f} %" if abs(number) >= 10 else f"{float(number):.3g} %"
     if number.denominator == 1 and abs(number) < 10**6:
         return f"{number.numerator:,}"
     return f"{_rounded(number, 5):,.0f}" if abs(number) >= 1000 else f"{float(number):.4g}"

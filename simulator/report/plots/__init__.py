@@ -17,7 +17,7 @@ from simulator.errors import InputError, did_you_mean
 from simulator.report.plots.cost import cost_per_event
 from simulator.report.plots.data import Inputs, NothingToDrawError
 from simulator.report.plots.figure import Picture
-from simulator.report.plots.performance import performance
+from simulator.report.plots.percent import performance
 from simulator.report.plots.slowdown import slowdown
 from simulator.report.plots.sources import overhead_by_source
 from simulator.report.plots.stacked import overhead_by_event, time_by_event

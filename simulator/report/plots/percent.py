@@ -46,7 +46,9 @@ class _Performance(UprightBars):
 
     def text(self, value: float | None) -> str:
         """Return percent without the sign, which stands at the axis."""
-        return "not run" if value is None else human_count(str(round(value, 6)))
+        if value is None:
+            return "not run"
+        return f"{value:.1f}" if 10 <= value < 1000 else human_count(str(round(value, 6)))
 
 
 def _step(top: float) -> int:
