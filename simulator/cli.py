@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from simulator import __version__
 from simulator.errors import InputError, SimulatorError
+
+if TYPE_CHECKING:
+    from simulator.report.collection import Collection
+    from simulator.result import Result
 
 _PIPED_WIDTH = 160
 _WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -79,7 +83,12 @@ def _options(
 @app.command()
 @_exit_codes
 def run(
-    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
     settings: Settings = [],  # noqa: B006 (typer wants a literal default)
     as_json: AsJson = False,
@@ -87,24 +96,89 @@ def run(
 ) -> None:
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result
-    from simulator.run import readable, run_experiment
-    from simulator.spec.build import load_experiment
-    from simulator.spec.library import find
-    from simulator.spec.node import plain
 
-    path = find(experiment, "experiment", Path())
+    path = _experiment_or_folder(experiment)
+    if path.is_dir():
+        _run_folder(path, out, settings, as_json, plots)
+        return
     target = out or Path("results") / path.stem
     check_target(target)
-    loaded = load_experiment(path, settings)
-    with _progress() as progress:
-        result = run_experiment(loaded, progress=progress)
-    write_result(result, target, json.dumps(readable(plain(loaded.tree)), indent=2), plots)
+    result, resolved_yaml = _replayed(path, settings)
+    write_result(result, target, resolved_yaml, plots)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
         print(json.dumps({"out": str(target), "totals": totals_as_json(result), "warnings": result.warnings}, indent=1))
     else:
         _print_result(result, target)
+
+
+def _experiment_or_folder(reference: str) -> Path:
+    """Find an experiment, or a folder of experiments; a slash at the end asks for a folder."""
+    from simulator.spec.library import find, find_folder
+
+    folder = find_folder(reference)
+    if folder is not None and reference.endswith(os.sep):
+        return folder
+    try:
+        return find(reference, "experiment", Path())
+    except InputError:
+        if folder is None:
+            raise
+        return folder
+
+
+def _replayed(path: Path, settings: Sequence[str]) -> tuple[Result, str]:
+    """Load and run an experiment; return its result, and its input with all that it refers to."""
+    from simulator.run import readable, run_experiment
+    from simulator.spec.build import load_experiment
+    from simulator.spec.node import plain
+
+    loaded = load_experiment(path, settings)
+    with _progress() as progress:
+        result = run_experiment(loaded, progress=progress)
+    return result, json.dumps(readable(plain(loaded.tree)), indent=2)
+
+
+def _run_folder(folder: Path, out: Path | None, settings: Sequence[str], as_json: bool, plots: bool) -> None:
+    """Run all experiments of a folder; one that fails is reported, and the others go on."""
+    from simulator.report.collection import collecting
+    from simulator.spec.build import experiments_in
+
+    paths = experiments_in(folder)
+    name = folder.resolve().name
+    target = out or Path("results") / name
+    faults: list[Exception] = []
+    with collecting(target, name, settings) as collection:
+        for path in paths:
+            try:
+                collection.add(path.stem, *_replayed(path, settings), plots)
+            except (SimulatorError, OSError) as error:
+                faults.append(error)
+                collection.fail(path.stem, str(error))
+                print(f"{path.stem} failed: {error}", file=sys.stderr)
+        for entry in collection.entries:
+            for warning in entry.warnings:
+                print(f"warning: {entry.name}: {warning}", file=sys.stderr)
+    _print_collection(collection, target, as_json)
+    if faults:
+        refused = len(faults) == len(paths) and all(isinstance(e, (InputError, *_WRONG_PATH)) for e in faults)
+        raise typer.Exit(2 if refused else 1)
+
+
+def _print_collection(collection: Collection, target: Path, as_json: bool) -> None:
+    from simulator.report import tables
+
+    written = collection.failed < len(collection.entries)
+    if as_json:
+        print(json.dumps({"out": str(target) if written else None, **collection.data()}, indent=1))
+        return
+    console = _console()
+    if collection.rows:
+        console.print(tables.comparison_table(collection.comparison, collection.remarks))
+    failed = f", {collection.failed} of them failed" if collection.failed else ""
+    where = f"{target}/: index.html, comparison.csv; " if written else ""
+    console.print(f"{where}{len(collection.entries)} experiments{failed}", markup=False, highlight=False)
 
 
 def _print_result(result: Any, target: Path) -> None:
@@ -114,7 +188,7 @@ def _print_result(result: Any, target: Path) -> None:
     console = _console()
     console.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
     if result.comparison:
-        console.print(tables.comparison_table(frame(result.comparison, ComparisonRow)))
+        console.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:
         console.print(f"note: {note}", style="dim", markup=False, highlight=False)
     written = sorted(path.name + "/" * path.is_dir() for path in target.iterdir())
@@ -124,21 +198,26 @@ def _print_result(result: Any, target: Path) -> None:
 @app.command()
 @_exit_codes
 def validate(
-    files: Annotated[list[str], typer.Argument(help="Experiments, workloads or cost models: files, or library names.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Experiments, workloads or cost models: files, or library names; or directories of experiments."
+        ),
+    ],
 ) -> None:
     """Check documents and print every fault, as file:line:column: path: message."""
     from simulator.spec.build import check_document
 
-    faults = []
-    for file in files:
+    faults: list[str] = []
+    for name, path in _documents(files, faults):
         try:
-            kind, warnings = check_document(_any_document(file))
+            kind, warnings = check_document(path)
         except InputError as error:
             faults.append(str(error))
             continue
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        print(f"{file}: a valid {kind}")
+        print(f"{name}: a valid {kind}")
     if faults:
         raise InputError("\n".join(faults))
 
@@ -235,6 +314,27 @@ def _key_and_text(entry: str) -> tuple[str, str]:
     if not (key and equals and text):
         raise InputError(f"--about {entry}: expected KEY=TEXT, such as machine='Linux 6.18 on a laptop'")
     return key, text
+
+
+def _documents(references: Sequence[str], faults: list[str]) -> Iterator[tuple[str, Path]]:
+    """Yield documents with their names, of directories the experiments; what cannot be found is a fault."""
+    from simulator.spec.build import experiments_in
+    from simulator.spec.library import find_folder
+
+    for reference in references:
+        folder = find_folder(reference)
+        try:
+            if folder is None or not reference.endswith(os.sep):
+                yield reference, _any_document(reference)
+                continue
+        except InputError as error:
+            if folder is None:
+                faults.append(str(error))
+                continue
+        try:
+            yield from ((str(path), path) for path in experiments_in(folder))
+        except InputError as error:
+            faults.append(str(error))
 
 
 def _any_document(reference: str) -> Path:

@@ -75,7 +75,11 @@ Row = TotalsRow | BreakdownRow | ComparisonRow
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that came of one experiment."""
+    """All that came of one experiment.
+
+    ``remarks`` are what references say of themselves. ``sources`` are the kinds of event by the name under which
+    references to overhead take them together, in their order.
+    """
 
     title: str
     description: str
@@ -86,6 +90,8 @@ class Result:
     comparison: tuple[ComparisonRow, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    sources: Mapping[str, tuple[str, ...]]
     metadata: Mapping[str, Any]
 
 
@@ -110,6 +116,16 @@ def exact_seconds(ticks: int, clock: Clock) -> Decimal:
 def cycles_per_event(busy_ticks: int, events: int) -> Fraction:
     """Return busy cycles over events, exactly."""
     return Fraction(busy_ticks, TICKS_PER_CYCLE * events)
+
+
+def in_words(quantity: str) -> str:
+    """Return the name of a quantity for people; what it is of keeps its name.
+
+    >>> in_words("overhead_seconds of page_fault")
+    'overhead seconds of page_fault'
+    """
+    name, of, events = quantity.partition(" of ")
+    return name.replace("_", " ") + of + events
 
 
 def rounded(value: Fraction, places: int) -> Decimal:

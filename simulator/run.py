@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -29,6 +29,7 @@ from simulator.result import (
     cycles_per_event,
     exact_cycles,
     exact_seconds,
+    in_words,
     rounded,
 )
 from simulator.spec.build import Experiment, Workload
@@ -36,6 +37,7 @@ from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.library import root
 from simulator.spec.node import Plain, plain
 from simulator.stream import content_hash
+from simulator.units import TICKS_PER_CYCLE
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, rows replayed so far, and rows in all."""
@@ -53,6 +55,11 @@ class _Run:
     @property
     def seconds(self) -> Fraction:
         return Fraction(self.outcome.makespan, self.model.machine.clock.ticks_per_second)
+
+    def busy_seconds(self, kinds: Collection[str]) -> Fraction:
+        """Return the busy time, in all or in events of some kinds."""
+        ticks = sum(share.ticks for share in self.shares if not kinds or share.event in kinds)
+        return Fraction(ticks, self.model.machine.clock.ticks_per_second)
 
     @property
     def events(self) -> int:
@@ -83,8 +90,10 @@ def run_experiment(experiment: Experiment, engine: Engine | None = None, progres
             for reference in experiment.spec.references
             for row in _comparison(reference, by_name, experiment.spec.baseline)
         ),
-        warnings=(*experiment.warnings, *_unused(experiment, runs)),
+        warnings=(*experiment.warnings, *_unused(experiment, runs), *_without_events(experiment, runs)),
         notes=tuple(_notes(experiment)),
+        remarks=tuple(dict.fromkeys(filter(None, map(_remark, experiment.spec.references)))),
+        sources={r.source_of_overhead: r.kinds for r in experiment.spec.references if r.kinds},
         metadata=_metadata(experiment, runs, engine, seconds),
     )
 
@@ -160,32 +169,75 @@ def _comparison(
     for workload, values in reference.values.items():
         for model, (published, _) in values.items():
             run = runs[workload, model]
-            modelled = _quantity(reference.quantity, run, runs.get((workload, baseline or "")))
+            modelled = _quantity(reference, run, runs.get((workload, baseline or "")))
             error = rounded(100 * (modelled / Fraction(published) - 1), 4) if published else None
             yield ComparisonRow(
                 workload,
                 model,
-                reference.quantity,
+                reference.name,
                 published,
-                rounded(modelled, 9),
+                rounded(modelled, 12 if reference.quantity == "overhead_seconds" else 9),
                 error,
                 reference.status,
                 reference.source,
             )
 
 
-def _quantity(name: str, run: _Run, baseline: _Run | None) -> Fraction:
-    if name == "cycles_per_event":
-        if not run.events:
-            raise InputError(f"workload '{run.workload.name}' has no events, so it has no cycles per event")
-        return cycles_per_event(run.outcome.busy, run.events)
-    if name == "total_seconds":
-        return run.seconds
+def _quantity(reference: ReferenceSpec, run: _Run, baseline: _Run | None) -> Fraction:
+    match reference.quantity:
+        case "cycles_per_event":
+            if not run.events:
+                raise InputError(f"workload '{run.workload.name}' has no events, so it has no cycles per event")
+            return cycles_per_event(run.outcome.busy, run.events)
+        case "total_cycles":
+            return Fraction(run.outcome.makespan, TICKS_PER_CYCLE)
+        case "total_seconds":
+            return run.seconds
+        case "relative_to_baseline":
+            return _slowdown(run, baseline)
+        case "percent_of_baseline":
+            slowdown = _slowdown(run, baseline)
+            if not slowdown:
+                name, model = run.workload.name, run.model.name
+                raise InputError(
+                    f"workload '{name}' takes no time under '{model}', so its performance has no percentage"
+                )
+            return 100 / slowdown
+        case "overhead_seconds":
+            assert baseline is not None, "an experiment without a baseline is refused"
+            return run.busy_seconds(reference.kinds) - baseline.busy_seconds(reference.kinds)
+
+
+def _slowdown(run: _Run, baseline: _Run | None) -> Fraction:
+    """Return the time of a run over that of the baseline.
+
+    Raises:
+        InputError: the baseline takes no time.
+    """
     if baseline is None or not baseline.outcome.makespan:
         raise InputError(
             f"workload '{run.workload.name}' takes no time under the baseline, so nothing is relative to it"
         )
     return run.seconds / baseline.seconds
+
+
+def _remark(reference: ReferenceSpec) -> str:
+    """Return the note of a reference with what it is about, empty if it has none."""
+    if not reference.note:
+        return ""
+    workloads = list(reference.values)
+    rest = f" and {len(workloads) - 3} more" if len(workloads) > 3 else ""
+    return f"{', '.join(workloads[:3])}{rest}, {in_words(reference.name)}: {reference.note}"
+
+
+def _without_events(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:
+    """Name each reference to the overhead of events of which a workload has none: its zero says nothing."""
+    for reference in experiment.spec.references:
+        codes = {BY_NAME[name].code for name in reference.kinds}
+        for workload in reference.values if codes else ():
+            served = {code for run in runs if run.workload.name == workload for code in run.outcome.counts.events}
+            if not codes & served:
+                yield f"{reference.name}: the workload '{workload}' has no such event"
 
 
 def _unused(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,10 @@ class Frames:
 
     def draw(self, name: str, baseline: str | None = "native") -> list[tuple[str, Figure]]:
         return plots.draw(name, self.totals, self.breakdown, self.comparison, baseline, "A title")
+
+    def draw_sources(self, sources: Mapping[str, Sequence[str]]) -> list[tuple[str, Figure]]:
+        frames = self.totals, self.breakdown, self.comparison
+        return plots.draw("overhead-by-source", *frames, "native", "A title", sources)
 
     def bundle(self, names: Sequence[str], directory: Path, baseline: str | None = "native") -> plots.Bundle:
         frames = self.totals, self.breakdown, self.comparison

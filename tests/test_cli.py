@@ -324,7 +324,8 @@ def test_entries_that_cannot_be_found_are_the_only_fault(folder: Path) -> None:
 
 def test_things_of_another_kind_are_named(folder: Path) -> None:
     assert "is of the kind 'cost-model'" in refused(vmmsim("run", "pentium4-672/native", cwd=folder))
-    assert "is a directory" in refused(vmmsim("run", ".", cwd=folder))
+    (folder / "empty").mkdir()
+    assert "no experiments in this directory" in refused(vmmsim("run", "empty", cwd=folder))
     assert "is a directory" in refused(vmmsim("show", ".", cwd=folder))
     assert "did you mean 'recorded/forkwait-500'" in refused(vmmsim("show", "recorded/forkwait-50", cwd=folder))
 

@@ -19,7 +19,7 @@ from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames,
 from simulator.errors import InputError
 from simulator.events import KINDS
 from simulator.report import plots
-from simulator.report.plots import data, figure, style, text
+from simulator.report.plots import data, figure, panels, percent, style, text
 
 MIXED = Frames(
     [
@@ -47,7 +47,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure, "DPI", 50)
 
 
-@pytest.mark.parametrize("module", [figure, style, text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [data, figure, panels, percent, style, text], ids=lambda module: module.__name__)
 def test_examples_in_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -57,7 +57,9 @@ def test_examples_in_docstrings(module: Any) -> None:
     [
         ("time-by-event", "busy time (ms)"),
         ("overhead-by-event", "busy time over native (ms)"),
+        ("overhead-by-source", "busy time over native (ms)"),
         ("slowdown", "total time over native (×, log scale)"),
+        ("performance", "performance (% of native)"),
         ("cost-per-event", "busy cycles per event (log scale)"),
     ],
 )
@@ -74,7 +76,7 @@ def test_no_text_overlaps_another(drawn: dict[str, Figure], name: str) -> None:
 def test_saving_is_byte_identical_whatever_the_settings_of_the_user(tmp_path: Path) -> None:
     costs = zip(NATIVE_SOFTWARE_HARDWARE, NANOBENCHMARKS["in"][1:], strict=True)
     frames = Frames([("in", model, "", "port_in", cost) for model, cost in costs])
-    names = ["overhead-by-event", "cost-per-event"]
+    names = ["overhead-by-event", "overhead-by-source", "performance", "cost-per-event"]
     plain = frames.bundle(names, _directory(tmp_path / "plain")).paths
     with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "svg.hashsalt": "x"}):
         own = frames.bundle(names, _directory(tmp_path / "own")).paths
@@ -242,7 +244,14 @@ def test_names_that_do_not_fit_side_by_side_are_aslant() -> None:
 
 @pytest.mark.parametrize(
     ("name", "workloads", "models", "pages"),
-    [("overhead-by-event", 5, 6, 1), ("slowdown", 7, 8, 2), ("cost-per-event", 6, 8, 2)],
+    [
+        ("overhead-by-event", 5, 6, 1),
+        ("overhead-by-source", 7, 4, 1),
+        ("slowdown", 7, 8, 2),
+        ("performance", 11, 3, 1),
+        ("performance", 10, 8, 2),
+        ("cost-per-event", 6, 8, 2),
+    ],
 )
 def test_many_models_and_workloads_take_pages_that_are_legible(
     name: str, workloads: int, models: int, pages: int
@@ -268,6 +277,82 @@ def test_pages_without_end_are_cut_off_with_a_note(tmp_path: Path, monkeypatch: 
     written = Frames([]).bundle(["endless"], tmp_path)
     assert len(written.paths) == 2 * plots.MAX_PAGES
     assert written.notes == [f"plot 'endless' leaves out 2 of {plots.MAX_PAGES + 2} pages: too many bars"]
+
+
+# Adams & Agesen 2006, Figure 5: seconds over native, of the software and of the hardware VMM.
+BOOT = {"syscall": ("0.595", "0"), "in/out": ("0", "8.080"), "cr8wr": ("-0.108", "0.024"), "ptemod": ("0.106", "3.484")}
+SOURCES = {"syscall": ["syscall"], "in/out": ["port_in", "port_out"], "cr8wr": ["cr8_write"], "ptemod": ["pte_modify"]}
+
+
+def boot(*more: Row) -> Frames:
+    """Runs whose overhead is twice the published one."""
+    rows: list[Row] = []
+    comparison = []
+    for source, seconds in BOOT.items():
+        event = SOURCES[source][0]
+        rows.append(("boot", "native", "", event, MHZ * 1000))
+        for model, published in zip(NATIVE_SOFTWARE_HARDWARE[1:], seconds, strict=True):
+            rows.append(("boot", model, "", event, int(MHZ * 1000 * (1 + 2 * Fraction(published)))))
+            quantity = f"overhead_seconds of {source}"
+            comparison.append(
+                ("boot", model, quantity, published, 2 * Fraction(published), 100, "predicted", "Figure 5")
+            )
+    return Frames([*rows, *more], comparison)
+
+
+def test_overhead_by_source_has_a_bar_a_model_and_a_mark_a_published_value() -> None:
+    [(_, page)] = boot().draw_sources(SOURCES)
+    [axes] = page.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(SOURCES)
+    assert axes.get_xlabel() == "busy time over native (s)"
+    widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
+    assert widths == pytest.approx([1.19, -0.216, 0.212, 16.16, 0.048, 6.968])
+    texts = {note.get_text(): note.get_horizontalalignment() for note in axes.texts}
+    assert texts["−216 ms"] == "right" and texts["+16.2 s"] == "left" and "0 s" in texts
+    marks = [line for line in axes.lines if line.get_linewidth() == figure.PUBLISHED["linewidth"]]
+    assert [np.asarray(mark.get_xdata())[0] for mark in marks] == [
+        float(seconds[model]) for model in (0, 1) for seconds in BOOT.values()
+    ]
+    assert _legend(page) == ["software-vmm", "hardware-vmm", "published"]
+    assert_apart(page)
+
+
+def test_overhead_that_no_reference_names_is_other() -> None:
+    rows: list[Row] = [("boot", "native", "", "halt", 10), ("boot", "hardware-vmm", "", "halt", 10 + MHZ * 500)]
+    [(_, page)] = boot(*rows).draw_sources(SOURCES)
+    assert page.axes[0].get_yticklabels()[-1].get_text() == style.OTHER
+    assert "+500 ms" in {note.get_text() for note in page.axes[0].texts}
+    equal: list[Row] = [("boot", model, "", "halt", 10) for model in NATIVE_SOFTWARE_HARDWARE]
+    [(_, page)] = boot(*equal).draw_sources(SOURCES)
+    assert page.axes[0].get_yticklabels()[-1].get_text() == "ptemod", "no bar where there is no other overhead"
+
+
+def test_without_references_the_sources_are_events() -> None:
+    frames = boot()
+    frames.comparison = frames.comparison.iloc[:0]
+    [(_, page)] = frames.draw("overhead-by-source")
+    events = [label.get_text() for label in page.axes[0].get_yticklabels()]
+    assert sorted(events) == ["cr8_write", "port_in", "pte_modify", "syscall"]
+    assert "published" not in _legend(page)
+
+
+def test_workloads_whose_sources_no_reference_gives_are_left_out_with_a_note(tmp_path: Path) -> None:
+    frames = boot(("x", "native", "", "halt", 1), ("x", "software-vmm", "", "halt", 2))
+    written = frames.bundle(["overhead-by-source"], tmp_path)
+    assert written.notes == ["plot 'overhead-by-source' leaves out x (no reference gives its overhead by source)"]
+
+
+def test_performance_is_the_baseline_over_the_run_in_percent() -> None:
+    rows: list[Row] = [("w", "native", "", "halt", 50), ("w", "x", "", "halt", 100), ("w", "y", "", "halt", 40)]
+    published = ("w", "x", "percent_of_baseline", "67.4", "50", 0, "predicted", "Figure 3")
+    [(_, page)] = Frames(rows, [published]).draw("performance")
+    [axes] = page.axes
+    assert [note.get_text() for note in axes.texts] == ["50.0", "125.0"]
+    assert [bar.get_height() for bar in axes.patches] == pytest.approx([50, 125])  # type: ignore[attr-defined]
+    heights = [np.asarray(line.get_ydata())[0] for line in axes.lines]
+    assert heights == [100, 67.4], "the line of the baseline, and the mark"
+    assert 100 in axes.get_yticks()
+    assert _legend(page) == ["x", "y", "published"]
 
 
 def assert_apart(page: Figure) -> None:

@@ -22,11 +22,13 @@ from simulator.report.tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
-TEMPLATE = "report.html.j2"
+TEMPLATE, INDEX_TEMPLATE = "report.html.j2", "index.html.j2"
 _SCREEN_PER_PRINT = 1.35  # plots are set for print, with 7 point text; a screen is read from further away
 _ALTERNATIVES = {
     "time-by-event": "Stacked bars of busy time by event kind, a panel for each workload and a bar for each model",
     "overhead-by-event": "Stacked bars of busy time over the baseline by event kind, what is saved to the left of zero",
+    "overhead-by-source": "Bars of busy time over the baseline by source and model, what is saved to the left of zero",
+    "performance": "Bars of the performance in percent of the baseline's, for each workload and model",
     "slowdown": "Bars of the total time relative to the baseline, for each workload and model",
     "cost-per-event": "Bars of the cycles per event on a logarithmic axis, for each workload and model",
 }
@@ -58,8 +60,49 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     plots: Iterable[Path],
     provenance: Mapping[str, object],
     baseline: str | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
-    """Return the page. ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given."""
+    """Return the page.
+
+    ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
+    below the comparison.
+    """
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            title=title,
+            description=description,
+            totals=totals_grid(totals),
+            baseline=baseline,
+            comparison=comparison_grid(comparison),
+            remarks=remarks,
+            breakdowns=list(_breakdowns(breakdown)),
+            breakdown_columns=BREAKDOWN_COLUMNS,
+            resolved_yaml_text=resolved_yaml_text,
+            notes=notes,
+            plots=[_plot(path) for path in plots],
+            provenance={name: str(value) for name, value in provenance.items()},
+        )
+    )
+
+
+class IndexEntry(NamedTuple):
+    """An experiment of a collection: where its report is, and why it failed; empty if there is none, if it did not."""
+
+    name: str
+    title: str
+    link: str
+    error: str
+
+
+def render_index(title: str, entries: Sequence[IndexEntry], comparison: pd.DataFrame, remarks: Sequence[str]) -> str:
+    """Return the page of a collection: its experiments with links to their reports, and all comparisons."""
+    template = _environment().get_template(INDEX_TEMPLATE)
+    return template.render(title=title, entries=entries, comparison=comparison_grid(comparison), remarks=remarks)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -68,19 +111,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
         lstrip_blocks=True,
     )
     environment.filters["human_seconds"] = human_seconds
-    return environment.get_template(TEMPLATE).render(
-        title=title,
-        description=description,
-        totals=totals_grid(totals),
-        baseline=baseline,
-        comparison=comparison_grid(comparison),
-        breakdowns=list(_breakdowns(breakdown)),
-        breakdown_columns=BREAKDOWN_COLUMNS,
-        resolved_yaml_text=resolved_yaml_text,
-        notes=notes,
-        plots=[_plot(path) for path in plots],
-        provenance={name: str(value) for name, value in provenance.items()},
-    )
+    return environment
 
 
 def _breakdowns(breakdown: pd.DataFrame) -> Iterator[WorkloadBreakdown]:

@@ -12,6 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from simulator.result import in_words
+
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
@@ -110,15 +112,37 @@ def human_quantity(value: Any, quantity: str) -> str:
 
     >>> human_quantity(15_826, "cycles_per_event"), human_quantity("6.02", "total_seconds"), human_quantity(None, "x")
     ('15,826', '6.02 s', '–')
+    >>> human_quantity("67.4", "percent_of_baseline"), human_quantity("-0.108", "overhead_seconds of cr8_write")
+    ('67.4 %', '-108 ms')
     """
     if is_missing(value):
         return MISSING
-    if "seconds" in quantity:
+    if _name(quantity).endswith("_seconds"):
         return human_seconds(value)
     number = exact(value)
+    if _name(quantity) == "percent_of_baseline":
+        return f"{float(number):.1f} %" if abs(number) >= 10 else f"{float(number):.3g} %"
     if number.denominator == 1 and abs(number) < 10**6:
         return f"{number.numerator:,}"
     return f"{_rounded(number, 5):,.0f}" if abs(number) >= 1000 else f"{float(number):.4g}"
+
+
+def human_difference(row: Any) -> str:
+    """Return the modelled figure minus the published one, where that says more than their ratio; else nothing.
+
+    Percentages differ by points; overheads may be zero or negative, where an error in percent says little.
+    """
+    if is_missing(row.published) or is_missing(row.modelled):
+        return ""
+    more = exact(row.modelled) - exact(row.published)
+    if _name(row.quantity) == "percent_of_baseline":
+        return human_percent(more).replace("%", "points")
+    return "+" * (more > 0) + human_seconds(more) if _name(row.quantity) == "overhead_seconds" else ""
+
+
+def _name(quantity: str) -> str:
+    """Return a quantity without what it is of."""
+    return str(quantity).partition(" ")[0]
 
 
 class Column(NamedTuple):
@@ -230,17 +254,23 @@ def _share(part: Fraction, whole: Fraction) -> str:
 
 
 def comparison_grid(comparison: pd.DataFrame) -> Grid:
-    """Return the comparison with references, one row a figure, the source last."""
-    columns = [Column(name) for name in ("workload", "model", "quantity")]
-    columns += [Column(name, numeric=True) for name in ("published", "modelled", "error")]
-    columns += [Column("status"), Column("source")]
+    """Return the comparison with references, one row a figure, the source last.
+
+    A column for differences is there only where one of the quantities has them. A frame with a column ``experiment``
+    has that first.
+    """
+    differences = [human_difference(row) for row in records(comparison)]
+    names = [name for name in ("experiment", "workload", "model", "quantity") if name in comparison]
+    numbers = ["published", "modelled", "error", *(["difference"] if any(differences) else [])]
+    columns = [*map(Column, names), *(Column(name, numeric=True) for name in numbers)]
     rows = []
-    for row in records(comparison):
+    for row, difference in zip(records(comparison), differences, strict=True):
         figures = [human_quantity(cell, str(row.quantity)) for cell in (row.published, row.modelled)]
-        error = MISSING if is_missing(row.error_percent) else human_percent(row.error_percent)
-        names = str(row.workload), str(row.model), str(row.quantity).replace("_", " ")
-        rows.append((*names, *figures, error, str(row.status), str(row.source)))
-    return Grid(tuple(columns), rows)
+        figures.append(MISSING if is_missing(row.error_percent) else human_percent(row.error_percent))
+        figures += [difference] if any(differences) else []
+        texts = [*(str(getattr(row, name)) for name in names[:-1]), in_words(str(row.quantity))]
+        rows.append((*texts, *figures, str(row.status), str(row.source)))
+    return Grid((*columns, Column("status"), Column("source")), rows)
 
 
 def totals_table(totals: pd.DataFrame, baseline: str | None) -> Table:
@@ -269,13 +299,14 @@ def breakdown_table(breakdown: pd.DataFrame, workload: str, top: int = 12) -> Ta
     return table
 
 
-def comparison_table(comparison: pd.DataFrame) -> Table:
-    """Return the comparison with references; the sources stand below the table."""
+def comparison_table(comparison: pd.DataFrame, remarks: Sequence[str] = ()) -> Table:
+    """Return the comparison with references; the sources, and remarks on them, stand below the table."""
     grid = comparison_grid(comparison)
     shown = Grid(grid.columns[:-1], [row[:-1] for row in grid.rows])
     table = grid_table("Compared with published figures", shown, grouped=True)
     sources = dict.fromkeys(row[-1] for row in grid.rows)
-    table.caption = Text("; ".join(sources), style="dim") if sources else None
+    below = [*(["; ".join(sources)] if sources else []), *(f"note: {remark}" for remark in remarks)]
+    table.caption = Text("\n".join(below), style="dim") if below else None
     table.caption_justify = "left"
     return table
 

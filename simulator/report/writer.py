@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from decimal import Decimal
@@ -27,11 +27,11 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
     Raises:
         InputError: the directory exists and is something else than an earlier result.
     """
-    with _whole_directory(directory) as folder:
-        _write_csv(folder / "totals.csv", result.totals, TotalsRow)
-        _write_csv(folder / "breakdown.csv", result.breakdown, BreakdownRow)
+    with whole_directory(directory, check_target) as folder:
+        write_csv(folder / "totals.csv", columns(TotalsRow), map(astuple, result.totals))
+        write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
         if result.comparison:
-            _write_csv(folder / "comparison.csv", result.comparison, ComparisonRow)
+            write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
         notes = list(result.notes)
         if plots:
             notes += _write_report(result, folder, resolved_yaml)
@@ -41,14 +41,13 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
 
 def totals_as_json(result: Result) -> list[dict[str, Any]]:
     """Return the totals for JSON: exact numbers are text."""
-    names = [field.name for field in fields(TotalsRow)]
-    return [
-        {
-            name: cell if isinstance(cell, int | None) else _cell(cell)
-            for name, cell in zip(names, astuple(row), strict=True)
-        }
-        for row in result.totals
-    ]
+    return [as_json(row) for row in result.totals]
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """Return a row for JSON: exact numbers are text."""
+    cells = zip(columns(type(row)), astuple(row), strict=True)
+    return {name: cell if isinstance(cell, int | None) else _cell(cell) for name, cell in cells}
 
 
 def check_target(directory: Path) -> None:
@@ -57,6 +56,7 @@ def check_target(directory: Path) -> None:
     Raises:
         InputError: the directory exists and is no result, or is not a directory.
     """
+    check_directory(directory)
     if directory.is_dir():
         names = {path.name for path in directory.iterdir()}
         if names and RESULT_FILE not in names:
@@ -64,15 +64,29 @@ def check_target(directory: Path) -> None:
         if names - _WRITTEN:
             foreign = ", ".join(sorted(names - _WRITTEN))
             raise InputError(f"{directory}: holds files that are no part of a result, and would be lost: {foreign}")
-    elif directory.exists() or directory.is_symlink():
-        raise InputError(f"{directory}: exists and is not a directory: choose another --out")
 
 
-def _write_csv(path: Path, rows: Sequence[Row], kind: type[Row]) -> None:
+def check_directory(path: Path) -> None:
+    """Refuse what exists and is not a directory.
+
+    Raises:
+        InputError: says so.
+    """
+    if (path.exists() or path.is_symlink()) and not path.is_dir():
+        raise InputError(f"{path}: exists and is not a directory: choose another --out")
+
+
+def columns(kind: type[Row]) -> list[str]:
+    """Return the names of the columns of a kind of row."""
+    return [field.name for field in fields(kind)]
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows as CSV: decimals in full, nothing for None."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(kind))
-        writer.writerows([_cell(cell) for cell in astuple(row)] for row in rows)
+        writer.writerow(header)
+        writer.writerows([_cell(cell) for cell in row] for row in rows)
 
 
 def _cell(value: str | int | Decimal | None) -> str:
@@ -91,7 +105,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         frame(result.comparison, ComparisonRow),
     )
     (folder / "plots").mkdir()
-    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots")
+    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots", result.sources)
     page = html.render(
         result.title,
         result.description,
@@ -101,6 +115,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         [path for path in drawn if path.suffix == ".svg"],
         _provenance(result.metadata),
         result.baseline,
+        result.remarks,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes
@@ -122,13 +137,14 @@ def _provenance(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def _whole_directory(target: Path) -> Iterator[Path]:
+def whole_directory(target: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """Give a folder to write in that takes the target's name when, and only when, all is written.
 
+    ``check`` refuses a target that must not be replaced. If nothing is written, the target stays as it is.
     An earlier result of that name gives way at the last moment. A crash leaves at most a hidden folder beside the
     target, named after the process that made it; the next run for the same target clears away those of dead processes.
     """
-    check_target(target)
+    check(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(target)
@@ -137,9 +153,10 @@ def _whole_directory(target: Path) -> Iterator[Path]:
         new = folder / "new"
         new.mkdir()
         yield new
-        if target.exists():
-            target.rename(folder / "old")
-        new.rename(target)
+        if any(new.iterdir()):
+            if target.exists():
+                target.rename(folder / "old")
+            new.rename(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

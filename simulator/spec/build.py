@@ -23,7 +23,7 @@ from simulator.events import (
 )
 from simulator.model import CostModel
 from simulator.spec.cost_model import CostModelSpec
-from simulator.spec.experiment import UNITS, ExperimentSpec
+from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.library import DocumentKind, find
 from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.overrides import override
@@ -131,6 +131,29 @@ def load_workload(path: Path, seed: int = 1) -> tuple[WorkloadSpec, Workload, li
     builder.raise_faults()
     assert workload is not None, "a workload is missing only where there was a fault"
     return spec, workload, builder.warnings
+
+
+def experiments_in(folder: Path) -> list[Path]:
+    """Return the experiments directly in a folder, by name; a file that cannot be read is one, so that a run says why.
+
+    Raises:
+        InputError: there are none, or two of one name.
+    """
+    files = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file()]
+    found = sorted(path for path in files if not path.name.startswith(".") and _may_be_experiment(path))
+    if not found:
+        raise InputError(f"{folder}: no experiments in this directory (files with 'document: experiment' in .yaml)")
+    stems = [path.stem for path in found]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise InputError(f"{folder}: two experiments of the name {', '.join(twice)}: their results would be one")
+    return found
+
+
+def _may_be_experiment(path: Path) -> bool:
+    try:
+        return Resolver().kind(path) == "experiment"
+    except (SpecError, OSError):
+        return True
 
 
 def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
@@ -348,20 +371,27 @@ class _Builder:
         """Note labels that no workload or model has, and figures whose unit does not fit the quantity."""
         if spec.baseline is not None and spec.baseline not in spec.models:
             self.fault(("baseline",), _unknown("model", spec.baseline, spec.models))
+        labels: dict[str, tuple[str, ...]] = {}
         for i, reference in enumerate(spec.references):
             where: Where = ("references", i)
-            if reference.quantity == "relative_to_baseline" and spec.baseline is None:
+            if reference.quantity in TO_BASELINE and spec.baseline is None:
                 self.fault((*where, "quantity"), "the experiment has no baseline")
-            for workload, values in reference.values.items():
-                place: Where = (*where, "values", workload)
-                if workload not in spec.workloads:
-                    self.fault(place, _unknown("workload", workload, spec.workloads))
-                for model, (_, unit) in values.items():
-                    if model not in spec.models:
-                        self.fault((*place, model), _unknown("model", model, spec.models))
-                    if unit != UNITS[reference.quantity]:
-                        expected = UNITS[reference.quantity]
-                        self.fault((*place, model), f"{reference.quantity} is given in '{expected}', found '{unit}'")
+            label = reference.source_of_overhead
+            if set(labels.setdefault(label, reference.kinds)) != set(reference.kinds):
+                self.fault(where, f"an earlier reference uses the label '{label}' for {', '.join(labels[label])}")
+            self._check_values(where, reference, spec)
+
+    def _check_values(self, where: Where, reference: ReferenceSpec, spec: ExperimentSpec) -> None:
+        expected = UNITS[reference.quantity]
+        for workload, values in reference.values.items():
+            place: Where = (*where, "values", workload)
+            if workload not in spec.workloads:
+                self.fault(place, _unknown("workload", workload, spec.workloads))
+            for model, (_, unit) in values.items():
+                if model not in spec.models:
+                    self.fault((*place, model), _unknown("model", model, spec.models))
+                if unit != expected:
+                    self.fault((*place, model), f"{reference.quantity} is given in '{expected}', found '{unit}'")
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:

@@ -52,6 +52,13 @@ def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
     raise InputError(f"no {kind} '{reference}': no such file, and none of that name in the library{near}")
 
 
+def find_folder(reference: str) -> Path | None:
+    """Find a folder of experiments: by path, or by name in the library, such as ``paper``; None if there is none."""
+    folders = (Path(), root() / FOLDERS["experiment"], root())
+    candidates = (folder / Path(reference).expanduser() for folder in folders if reference)
+    return next((candidate for candidate in candidates if candidate.is_dir()), None)
+
+
 def shown(path: Path) -> str:
     """Return a path as people know it: from the library's root or the working directory where it lies below one."""
     absolute = path.resolve()

@@ -5,7 +5,7 @@ Import this package only where plots are drawn: it loads matplotlib.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,9 @@ from simulator.errors import InputError, did_you_mean
 from simulator.report.plots.cost import cost_per_event
 from simulator.report.plots.data import Inputs, NothingToDrawError
 from simulator.report.plots.figure import Picture
+from simulator.report.plots.percent import performance
 from simulator.report.plots.slowdown import slowdown
+from simulator.report.plots.sources import overhead_by_source
 from simulator.report.plots.stacked import overhead_by_event, time_by_event
 from simulator.report.plots.style import settings
 
@@ -31,7 +33,9 @@ PLOTS: Mapping[str, Callable[[Inputs], Picture]] = MappingProxyType(
     {
         "time-by-event": time_by_event,
         "overhead-by-event": overhead_by_event,
+        "overhead-by-source": overhead_by_source,
         "slowdown": slowdown,
+        "performance": performance,
         "cost-per-event": cost_per_event,
     }
 )
@@ -53,15 +57,18 @@ def draw(  # noqa: PLR0917 - the parts of a result, in the order of its files
     comparison: pd.DataFrame,
     baseline: str | None,
     title: str,
+    sources: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> list[tuple[str, Figure]]:
     """Draw one plot: figures with the stem of the file each belongs in; more than one where a page is too small.
+
+    ``sources`` are the kinds of event by the name that references to overhead give them together.
 
     Raises:
         InputError: no such plot; the message names the nearest.
         NothingToDrawError: the result has no data for this plot.
     """
     _check_name(name)
-    inputs = Inputs(totals, breakdown, comparison, baseline, title)
+    inputs = Inputs(totals, breakdown, comparison, baseline, title, sources)
     with settings():
         return _draw(name, PLOTS[name](inputs))
 
@@ -97,6 +104,7 @@ def bundle(  # noqa: PLR0917 - the same, then what is wanted of them
     title: str,
     plots: Sequence[str],
     directory: Path,
+    sources: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Bundle:
     """Draw and save the named plots into ``directory``; what is not drawn has a note that says why.
 
@@ -105,7 +113,7 @@ def bundle(  # noqa: PLR0917 - the same, then what is wanted of them
     """
     for name in plots:
         _check_name(name)
-    inputs = Inputs(totals, breakdown, comparison, baseline, title)
+    inputs = Inputs(totals, breakdown, comparison, baseline, title, sources)
     written = Bundle([], [])
     for name in dict.fromkeys(plots):
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -52,6 +52,8 @@ class Inputs:
     comparison: pd.DataFrame
     baseline: str | None
     title: str
+    sources: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The kinds of event by the name that references to overhead give them together."""
 
     @cached_property
     def models(self) -> list[str]:
@@ -165,10 +167,47 @@ def cycles_per_event(totals: pd.DataFrame, mixed: Iterable[str]) -> Bars:
     return bars
 
 
-def published_cycles(comparison: pd.DataFrame, cases: Iterable[Case]) -> Bars:
-    """Return the published cycles per event for those cases that have them."""
-    published: dict[str, dict[str, float]] = {}
+def percent_of_baseline(totals: pd.DataFrame, baseline: str | None) -> Bars:
+    """Return the baseline's total time in percent of the others'; a run that takes no time has no percentage."""
+    bars: Bars = {}
+    for row in records(totals):
+        ratio = row.relative_to_baseline
+        if str(row.model) != baseline and not is_missing(ratio) and exact(ratio):
+            case = Case(str(row.workload), point_of(row))
+            bars.setdefault(case, {})[str(row.model)] = float(100 / exact(ratio))
+    if not bars:
+        raise NothingToDrawError("no total is relative to a baseline")
+    return bars
+
+
+def published(comparison: pd.DataFrame, quantity: str, cases: Iterable[Case]) -> Bars:
+    """Return the published values of a quantity for those cases that have them."""
+    values: dict[str, dict[str, float]] = {}
     for row in records(comparison):
-        if row.quantity == "cycles_per_event" and not is_missing(row.published):
-            published.setdefault(str(row.workload), {})[str(row.model)] = float(exact(row.published))
-    return {case: published[case.workload] for case in cases if case.workload in published}
+        if row.quantity == quantity and not is_missing(row.published):
+            values.setdefault(str(row.workload), {})[str(row.model)] = float(exact(row.published))
+    return {case: values[case.workload] for case in cases if case.workload in values}
+
+
+def published_overhead(comparison: pd.DataFrame) -> dict[str, dict[str, dict[str, Fraction]]]:
+    """Return published overheads in seconds by workload, model and source."""
+    values: dict[str, dict[str, dict[str, Fraction]]] = {}
+    for row in records(comparison):
+        quantity, of, source = str(row.quantity).partition(" of ")
+        if quantity == "overhead_seconds" and of and not is_missing(row.published):
+            models = values.setdefault(str(row.workload), {})
+            models.setdefault(str(row.model), {})[source] = exact(row.published)
+    return values
+
+
+def by_source(overhead: Mapping[str, Fraction], sources: Mapping[str, Collection[str]]) -> dict[str, Fraction]:
+    """Return overhead by source: the events that each takes together; what no source takes is `other`.
+
+    >>> by_source({"port_in": Fraction(2), "halt": Fraction(1)}, {"in/out": ["port_in", "port_out"], "faults": []})
+    {'in/out': Fraction(2, 1), 'faults': Fraction(0, 1), 'other': Fraction(1, 1)}
+    """
+    zero = Fraction(0)
+    sums = {name: sum((overhead.get(event, zero) for event in events), zero) for name, events in sources.items()}
+    taken = {event for events in sources.values() for event in events}
+    rest = sum((seconds for event, seconds in overhead.items() if event not in taken), zero)
+    return sums | ({OTHER: sums.get(OTHER, zero) + rest} if rest else {})

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from simulator.report.plots.data import Case
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
+PUBLISHED: Mapping[str, Any] = {
+    "color": INK,
+    "linewidth": 1.4,
+    "solid_capstyle": "butt",
+    "path_effects": [withStroke(linewidth=2.0, foreground=WHITE)],
+}
+"""What the mark of a published value looks like: a line across its bar, with a rim that parts it from a dark one."""
 _LEGEND: Mapping[str, Any] = {
     "frameon": False,
     "borderpad": 0,
@@ -79,6 +88,11 @@ class Sheet:
 def handles(styles: Mapping[str, Style]) -> list[Artist]:
     """Return the entries of a legend."""
     return [Patch(label=name, **style.bar) for name, style in styles.items()]
+
+
+def published_handle() -> Artist:
+    """Return the entry of a legend for published values."""
+    return Line2D([], [], label="published", **PUBLISHED)
 
 
 def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,26 +21,16 @@ from simulator.report.plots.data import (
 from simulator.report.plots.figure import (
     Picture,
     Sheet,
-    axes_at,
-    dress_across,
     handles,
-    pages,
-    span,
     text_beside,
 )
+from simulator.report.plots.panels import Panels, difference_text, finish
 from simulator.report.plots.style import (
-    BAR_PITCH,
-    DOUBLE_COLUMN,
-    FOOT,
-    GAP,
     INK,
-    LINE,
-    PAGE_HEIGHT,
-    SINGLE_COLUMN,
     WHITE,
     event_style,
 )
-from simulator.report.plots.text import inches, lines, listed, typographic, widest, wrap
+from simulator.report.plots.text import listed, typographic, wrap
 from simulator.report.tables import human_seconds, time_unit
 
 if TYPE_CHECKING:
@@ -68,7 +57,7 @@ def _picture(inputs: Inputs, stacks: Stacks, quantity: str, signed: bool = False
     shown = {case: models for case, models in stacks.items() if case.workload in inputs.mixed} or stacks
     left_out = dict.fromkeys(case.workload for case in stacks if case not in shown)
     models = inputs.present(shown)
-    panels = _Panels(list(shown), [wrap(model, 1.3) for model in models])
+    panels = Panels(list(shown), [wrap(model, 1.3) for model in models])
     kinds = shown_kinds(shown)
     legend = handles({kind: event_style(kind) for kind in kinds}) + _net_handle(shown)
     sheet = Sheet(panels.width, f"{inputs.title} – {quantity} by event", legend)
@@ -85,73 +74,11 @@ def _net_handle(stacks: Stacks) -> list[Artist]:
 
 
 @dataclass(frozen=True)
-class _Panels:
-    """The sizes, in inches, of panels side by side."""
-
-    cases: Sequence[Case]
-    names: Sequence[str]
-
-    @property
-    def columns(self) -> int:
-        """Panels side by side."""
-        return 1 if len(self.cases) == 1 else 2 if len(self.cases) < 5 else 3
-
-    @property
-    def width(self) -> float:
-        """The width of the figure."""
-        return SINGLE_COLUMN if self.columns == 1 else DOUBLE_COLUMN
-
-    @property
-    def left(self) -> float:
-        """The room for the names of the bars."""
-        return widest(self.names) + 0.1
-
-    @property
-    def across(self) -> float:
-        """The width of one panel's axes."""
-        return (self.width - self.left - GAP * self.columns) / self.columns
-
-    @property
-    def head(self) -> float:
-        """The room for the title of a panel."""
-        return 0.08 + LINE * lines(case.label(self.across) for case in self.cases)
-
-    @property
-    def bars(self) -> float:
-        """The height of one panel's axes."""
-        return BAR_PITCH * max(2, len(self.names)) * lines(self.names)
-
-    @property
-    def height(self) -> float:
-        """The height of one panel with its title and labels."""
-        return self.head + self.bars + FOOT
-
-    def pages(self) -> list[Sequence[Case]]:
-        """Return the cases that share a figure."""
-        rows = max(1, int((PAGE_HEIGHT - 0.8) / self.height))
-        return pages(self.cases, [1] * len(self.cases), self.columns * rows)
-
-    def axes(self, sheet: Sheet, count: int) -> tuple[Figure, list[Axes]]:
-        """Return a figure with so many panels, the bars named in those on the left."""
-        rows = math.ceil(count / self.columns)
-        figure = sheet.figure(rows * self.height)
-        panels = []
-        for index in range(count):
-            row, column = divmod(index, self.columns)
-            left = self.left + column * (self.across + GAP)
-            axes = axes_at(figure, left, (rows - 1 - row) * self.height + FOOT, self.across, self.bars)
-            axes.set_yticks(range(len(self.names)), [""] * len(self.names) if column else self.names)
-            axes.set_ylim(len(self.names) - 0.4, -0.6)
-            panels.append(axes)
-        return figure, panels
-
-
-@dataclass(frozen=True)
 class _StackedBars:
     """What the panels show."""
 
     sheet: Sheet
-    panels: _Panels
+    panels: Panels
     stacks: Stacks
     models: Sequence[str]
     kinds: Sequence[str]
@@ -173,24 +100,21 @@ class _StackedBars:
         power, unit = time_unit(max(max(map(abs, _ends(parts))) for parts in stacks))
         scaled = [{kind: part * 10.0**-power for kind, part in parts.items()} for parts in stacks]
         ends = [_ends(parts) for parts in scaled]
-        texts: dict[bool, list[str]] = {True: [], False: []}
+        beside: list[tuple[bool, str]] = []
         for index, (events, parts, (left, right)) in enumerate(zip(runs, scaled, ends, strict=True)):
             _stacked_bar(axes, index, parts)
             before = sum(parts.values()) < 0
             text = self._text(events)
-            texts[before].append(text)
+            beside.append((before, text))
             text_beside(axes, left if before else right, index, text, before)
         low, high = min(left for left, _ in ends), max(right for _, right in ends)
-        room = {before: max(map(inches, beside)) + 0.08 if beside else 0.0 for before, beside in texts.items()}
-        axes.set_xlim(span(low, high, self.panels.across, room[True], room[False]))
-        dress_across(axes, 0)
+        finish(axes, self.panels.across, low, high, beside)
         return unit
 
     def _text(self, events: Mapping[str, Fraction] | None) -> str:
-        if events is None:
-            return "not run"
-        seconds = sum(events.values(), Fraction(0))
-        return ("+" if self.signed and seconds > 0 else "") + typographic(human_seconds(seconds))
+        if events is None or self.signed:
+            return difference_text(None if events is None else sum(events.values(), Fraction(0)))
+        return typographic(human_seconds(sum(events.values(), Fraction(0))))
 
 
 def _ends(parts: Mapping[str, float]) -> tuple[float, float]:

@@ -1,0 +1,156 @@
+"""Vertical bars: a group a case, a bar a model, its value above it, upright, and a published value across it."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from simulator.report.plots.data import Bars, Case
+from simulator.report.plots.figure import PUBLISHED, Sheet, axes_at, handles, pages, published_handle
+from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, Style
+from simulator.report.plots.text import inches, lines, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HEIGHT = 1.8  # inches of the axes
+_PITCH = 0.135  # inches from one vertical bar to the next: a rotated value fits
+_WIDEST = 0.3  # inches that a bar is wide at most
+_LEFT, _RIGHT = 0.56, 0.04  # inches for the ticks and the label of the axis, and to the right of it
+_SLANT = 35  # degrees that names are aslant which do not fit side by side
+_SLANTED = 1.4  # inches that such a name is long at most
+
+
+@dataclass(frozen=True)
+class UprightBars(ABC):
+    """What the pages show; all have the same axis, so that they can be compared."""
+
+    title: str
+    bars: Bars
+    published: Bars
+    styles: dict[str, Style]
+    text_box: ClassVar[dict[str, Any] | None] = None
+
+    @abstractmethod
+    def text(self, value: float | None) -> str:
+        """Return a value as it stands above its bar; None is a run that is missing."""
+
+    @abstractmethod
+    def span(self, axes: Axes) -> float:
+        """Set scale, limits, ticks and label of the axis; return where bars begin."""
+
+    def pages(self) -> list[Sequence[Case]]:
+        """Return the cases that share a figure."""
+        return pages(list(self.bars), [self._least] * len(self.bars), DOUBLE_COLUMN - _LEFT - _RIGHT)
+
+    @property
+    def _least(self) -> float:
+        """The inches that a group needs."""
+        return _PITCH * (len(self.styles) + 1)
+
+    def longest_text(self) -> float:
+        """Return the inches that the values above bars need."""
+        texts = [self.text(bars.get(model)) for bars in self.bars.values() for model in self.styles]
+        return max(map(inches, texts)) + 0.05
+
+    def values(self) -> list[float]:
+        """Return all values that have a place on the axis."""
+        bars = (*self.bars.values(), *self.published.values())
+        return [value for models in bars for value in models.values() if value > 0]
+
+    def draw(self, cases: Sequence[Case]) -> Figure:
+        """Draw a page."""
+        names = Names.fitting(cases, self._least)
+        legend = handles(self.styles)
+        if any(case in self.published for case in cases):
+            legend.append(published_handle())
+        sheet = Sheet(names.width, self.title, legend)
+        figure = sheet.figure(names.bottom + HEIGHT + 0.08)
+        axes = axes_at(figure, names.left, names.bottom, names.across, HEIGHT)
+        floor = self.span(axes)
+        step = min(1 / (len(self.styles) + 1), _WIDEST / names.across * len(cases))
+        for group, case in enumerate(cases):
+            for index, model in enumerate(self.styles):
+                self._bar(axes, group + (index - (len(self.styles) - 1) / 2) * step, step, floor, (case, model))
+        names.write(axes)
+        return figure
+
+    def _bar(self, axes: Axes, x: float, width: float, floor: float, run: tuple[Case, str]) -> None:
+        """Draw a bar, the published value across it, and its own above it, upright."""
+        case, model = run
+        value, mark = self.bars[case].get(model), self.published.get(case, {}).get(model)
+        if value:
+            axes.bar(x, value - floor, width, bottom=floor, **self.styles[model].bar)
+        if mark:
+            axes.plot([x - width / 2, x + width / 2], [mark, mark], **PUBLISHED)
+        top = max(value or floor, mark or floor)
+        axes.annotate(
+            self.text(value),
+            (x, top),
+            (0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            rotation=90,
+            bbox=self.text_box,
+        )
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of groups below the axes: side by side if they fit, aslant if not; and the sizes that follow."""
+
+    labels: list[str]
+    width: float
+    slanted: bool
+
+    @classmethod
+    def fitting(cls, cases: Sequence[Case], least: float) -> Names:
+        """Choose the narrowest figure in which groups of ``least`` inches fit with their names upright."""
+        for width in (SINGLE_COLUMN, DOUBLE_COLUMN):
+            pitch = (width - _LEFT - _RIGHT) / len(cases)
+            labels = [case.label(pitch - 0.05) for case in cases]
+            if pitch >= least and not any("…" in label for label in labels):
+                return cls(labels, width, slanted=False)
+        labels = ["\n".join(shortened(text, _SLANTED) for text in case if text) for case in cases]
+        return cls(labels, DOUBLE_COLUMN, slanted=True)
+
+    @property
+    def left(self) -> float:
+        """The inches to the left of the axes; a long name aslant may begin there."""
+        if not self.slanted:
+            return _LEFT
+        pitch = (self.width - _LEFT - _RIGHT) / len(self.labels)
+        starts = [self._reach(label)[0] - (index + 0.5) * pitch for index, label in enumerate(self.labels)]
+        return max(_LEFT, *starts)
+
+    @property
+    def bottom(self) -> float:
+        """The inches below the axes."""
+        if not self.slanted:
+            return 0.08 + LINE * lines(self.labels)
+        return max(self._reach(label)[1] for label in self.labels) + 0.08
+
+    @property
+    def across(self) -> float:
+        """The width of the axes in inches."""
+        return self.width - self.left - _RIGHT
+
+    @staticmethod
+    def _reach(label: str) -> tuple[float, float]:
+        """Return how far a name aslant reaches to the left and down."""
+        parts = label.split("\n")
+        long, high = max(map(inches, parts)), LINE * len(parts)
+        sine, cosine = math.sin(math.radians(_SLANT)), math.cos(math.radians(_SLANT))
+        return long * cosine + high * sine, long * sine + high * cosine
+
+    def write(self, axes: Axes) -> None:
+        """Name the groups."""
+        slant: dict[str, Any] = {"rotation": _SLANT, "ha": "right", "rotation_mode": "anchor"} if self.slanted else {}
+        axes.set_xticks(range(len(self.labels)), self.labels, **slant)
+        axes.set_xlim(-0.5, len(self.labels) - 0.5)
+        axes.tick_params(axis="x", length=0)
