@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from simulator.spec.cost_model import CostModelSpec
+from simulator.spec.fit import FitSpec, ReferenceStatus
 from simulator.spec.types import Number, Spec, Text
 from simulator.spec.workload import WorkloadSpec
 
@@ -43,7 +44,7 @@ class ReferenceSpec(Spec):
     """
 
     quantity: Quantity
-    status: Literal["input", "fitted", "predicted"]
+    status: ReferenceStatus
     source: Text
     values: Annotated[dict[Text, dict[Text, Published]], Field(min_length=1)]
 
@@ -60,3 +61,4 @@ class ExperimentSpec(Spec):
     baseline: Text | None = None
     references: list[ReferenceSpec] = Field(default_factory=list)
     plots: list[Plot] = Field(default_factory=list)
+    fit: FitSpec | None = None

@@ -77,7 +77,7 @@ class Resolver:
             for part, entry in child.children():
                 where = (section, part)
                 try:
-                    label = _label(entry, part, where)
+                    label = label_of(entry, part, where)
                     if label in entries:
                         message = f"a second entry labelled '{label}': write them as 'label: name' pairs"
                         raise SpecError([entry.mark.fault(where, message)])
@@ -146,8 +146,12 @@ def _kind(node: Node, wanted: tuple[DocumentKind, ...]) -> DocumentKind:
     raise SpecError([mark.fault(("document",), f"expected 'document: {' | '.join(wanted)}' at the top of the file")])
 
 
-def _label(entry: Node, part: str | int, where: Where) -> str:
-    """Return the label of an entry: its key, or in a list the last part of the reference."""
+def label_of(entry: Node, part: str | int, where: Where) -> str:
+    """Return the label of an entry: its key, or in a list the last part of the reference.
+
+    Raises:
+        SpecError: an entry of a list is no reference.
+    """
     if isinstance(part, str):
         return part
     if not isinstance(entry.value, str):
