@@ -191,7 +191,8 @@ def _base(path: Path, name: str, file: Path) -> str:
     found = find(reference, kind, path.parent)
     if found.suffix == ".parquet":
         raise InputError(f"fit.writes: {name} is a bare recording: write a workload around it, which can be extended")
-    if not found.resolve().is_relative_to(path.parent.resolve()) or found == find(reference, kind, file.parent):
+    is_beside = found.is_relative_to(path.parent)  # else it is in the library, or written from the root
+    if not is_beside or Path(reference).is_absolute() or file.parent.resolve() == path.parent.resolve():
         return reference
     return Path(os.path.relpath(found.resolve(), file.resolve().parent)).as_posix()
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from simulator.calibrate.parameters import Parameter, Values
+from simulator.costs import CostTable
 from simulator.engine import ENGINES
 from simulator.errors import Fault, InputError, SpecError
 from simulator.result import ComparisonRow
 from simulator.run import Progress, Run, compare, fingerprint, replay
 from simulator.spec.build import Experiment, rebuild
 from simulator.spec.experiment import ReferenceSpec
-from simulator.spec.node import locate, node_at
+from simulator.spec.node import Node, locate, node_at
 
 _IN_PERCENT = frozenset({"percent_of_baseline"})
 """Quantities whose residual is in points, not relative to what was published."""
@@ -22,8 +24,9 @@ _SOURCES = 6
 class Evaluator:
     """Compares with the references that are fitted to, for any values of the parameters.
 
-    A replay is repeated only where its workload, its model or the seed has changed. ``evaluations`` counts the values
-    tried, ``replays`` the replays that they took.
+    A replay is repeated only where its workload, its mechanisms, its machine, the seed, or the cost of an action that
+    it took has changed: the cost of any other action has no part in it. ``evaluations`` counts the values tried,
+    ``replays`` the replays that they took.
     """
 
     def __init__(self, experiment: Experiment, parameters: Sequence[Parameter], progress: Progress | None) -> None:
@@ -35,17 +38,13 @@ class Evaluator:
         self.references = [reference for reference in experiment.spec.references if reference.status == status]
         self._sources = [self._source(parameter) for parameter in self.parameters]
         self._rows: dict[Values, tuple[ComparisonRow, ...]] = {}
-        self._runs: dict[tuple[str, ...], Run] = {}
+        self._runs: dict[tuple[str, ...], list[Run]] = {}
+        self.replays = 0
 
     @property
     def evaluations(self) -> int:
         """How many sets of values were tried."""
         return len(self._rows)
-
-    @property
-    def replays(self) -> int:
-        """How many replays they took."""
-        return len(self._runs)
 
     def fitted(self, values: Values) -> Experiment:
         """Return the experiment with these values."""
@@ -126,13 +125,16 @@ class Evaluator:
         return list(dict.fromkeys(pairs))
 
     def _run(self, experiment: Experiment, workload: str, model: str) -> Run:
-        parts = (("workloads", workload), ("models", model))
-        trees = [fingerprint(node_at(experiment.tree, part)) for part in parts]
-        key = (workload, model, *trees, str(experiment.spec.seed))
-        if key not in self._runs:
-            engine = ENGINES["reference"]
-            self._runs[key] = replay(engine, experiment.workloads[workload], experiment.models[model])
-        return self._runs[key]
+        """Return a replay, an earlier one if nothing that it made use of has changed since."""
+        tree, priced = experiment.tree, experiment.models[model]
+        digests = fingerprint(node_at(tree, ("workloads", workload))), _without_costs(node_at(tree, ("models", model)))
+        earlier = self._runs.setdefault((workload, model, *digests, str(experiment.spec.seed)), [])
+        for run in earlier:
+            if _same_prices(run, priced.costs):
+                return run
+        self.replays += 1
+        earlier.append(replay(ENGINES["reference"], experiment.workloads[workload], priced))
+        return earlier[-1]
 
     def _source(self, parameter: Parameter) -> str:
         """Return the source of a fitted cost: the figures that it has an influence on, and where they come from."""
@@ -146,6 +148,21 @@ class Evaluator:
             if mine:
                 texts.append(f"{reference.quantity} of {_listed(mine)} ({reference.source})")
         return f"fitted by `vmmsim calibrate fit {name}` to {'; '.join(texts) or 'nothing: no figure depends on it'}"
+
+
+def _without_costs(model: Node) -> str:
+    """Return the SHA-256 of a cost model without its costs."""
+    return fingerprint(replace(model, value={part: node for part, node in _entries(model) if part != "costs"}))
+
+
+def _entries(node: Node) -> Iterator[tuple[str, Node]]:
+    return ((part, child) for part, child in node.children() if isinstance(part, str))
+
+
+def _same_prices(run: Run, costs: CostTable) -> bool:
+    """Tell whether all actions that a replay took cost the same as then."""
+    taken = {action for _, action in run.outcome.counts.actions}
+    return all(costs.entries[action].cost == run.model.costs.entries[action].cost for action in taken)
 
 
 def check_references(references: Sequence[ReferenceSpec]) -> None:
