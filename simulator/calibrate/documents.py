@@ -27,7 +27,7 @@ Where = tuple[str | int, ...]
 
 _KINDS: dict[str, DocumentKind] = {"models": "cost-model", "workloads": "workload"}
 _WIDTH = 116
-_HEADING = "# Written by `vmmsim calibrate fit`; values may be looked at here, and are changed by fitting again.\n"
+_HEADING = "# Written by `vmmsim calibrate fit`: fit again rather than change values here.\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -114,7 +114,7 @@ def provenance(fit: Fit) -> dict[str, Any]:
         "evaluations": fit.evaluations,
         "parameters": [estimate_as_data(estimate) for estimate in fit.estimates],
         "references": [figure_as_data(row) for row in fit.rows],
-        "sum_of_squares": significant(sum(residual**2 for residual in fit.residuals)),
+        "sum_of_squares": f"{sum(residual**2 for residual in fit.residuals):.4g}",
         "warnings": list(fit.warnings),
     }
 
@@ -150,15 +150,6 @@ def figure_as_data(row: ComparisonRow) -> dict[str, Any]:
         "error_percent": error,
         "source": row.source,
     }
-
-
-def significant(value: float) -> str:
-    """Return a number with 4 digits.
-
-    >>> significant(0.00123456)
-    '0.001235'
-    """
-    return f"{Decimal(f'{value:.4g}'):f}"
 
 
 def _kind(name: str) -> DocumentKind:

@@ -40,13 +40,12 @@ class Estimate:
 class Fit:
     """What came of a fit. ``experiment`` is the one ``given`` with the fitted values in it.
 
-    ``start`` are the figures before the search, ``rows`` those after it.
+    ``rows`` are the figures fitted to, ``residuals`` what the search has made small.
     """
 
     given: Experiment
     experiment: Experiment
     estimates: tuple[Estimate, ...]
-    start: tuple[ComparisonRow, ...]
     rows: tuple[ComparisonRow, ...]
     residuals: tuple[float, ...]
     evaluations: int
@@ -77,24 +76,23 @@ def fit_experiment(experiment: Experiment, progress: Progress | None = None) -> 
     check_references(evaluator.references)
     evaluator.check_bounds()
     values = tuple(parameter.start for parameter in evaluator.parameters)
-    start = evaluator.rows(values)
+    figures = len(evaluator.rows(values))
     solved = True
     for mine, rows in _blocks([evaluator.depends(parameter) for parameter in evaluator.parameters]):
         block = _Block(evaluator, values, mine, rows)
         values = block.solve()
         solved = solved and block.solved
-    whole = _Block(evaluator, values, list(range(len(values))), list(range(len(start))))
+    whole = _Block(evaluator, values, list(range(len(values))), list(range(figures)))
     found = uncertainty(whole.jacobian(), np.array(evaluator.residuals(values)))
     return Fit(
         experiment,
         evaluator.fitted(values),
         tuple(_estimate(i, evaluator.parameters[i], value, found) for i, value in enumerate(values)),
-        start,
         evaluator.rows(values),
         tuple(evaluator.residuals(values)),
         evaluator.evaluations,
         evaluator.replays,
-        tuple(_warnings(evaluator, found, solved)),
+        tuple(_warnings(evaluator, figures, found, solved)),
     )
 
 
@@ -210,9 +208,14 @@ def _estimate(index: int, parameter: Parameter, value: Decimal, found: Uncertain
     return Estimate(parameter, value, bound, None, note)
 
 
-def _warnings(evaluator: Evaluator, found: Uncertainty, solved: bool) -> Iterator[str]:
+def _warnings(evaluator: Evaluator, figures: int, found: Uncertainty, solved: bool) -> Iterator[str]:
     names = [parameter.name for parameter in evaluator.parameters]
-    figures = len(evaluator.residuals(tuple(parameter.start for parameter in evaluator.parameters)))
+    fit = evaluator.experiment.spec.fit
+    for parameter in evaluator.parameters:
+        parts = dict.fromkeys(f"{section}.{label}" for section, label, *_ in parameter.paths)
+        others = [part for part in parts if fit is not None and part not in fit.writes]
+        if others:
+            yield f"{parameter.name} is set in {', '.join(others)} too, which is not written: add it to fit.writes"
     if not solved:
         yield f"the search ended after {_MOST_STEPS} steps, before it settled: the values are the best so far"
     if figures < len(names):

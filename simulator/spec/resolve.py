@@ -14,6 +14,7 @@ from simulator.errors import Fault, InputError, SpecError
 from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.cost_model import MachineSpec
 from simulator.spec.experiment import ExperimentSpec
+from simulator.spec.fit import FitSpec
 from simulator.spec.library import DocumentKind, find, shown
 from simulator.spec.node import Mark, Node, merge
 from simulator.spec.reader import load
@@ -88,7 +89,7 @@ class Resolver:
                 raise SpecError(())  # the faults of its entries say it all: nothing is left to check
             keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
             node = _with(node, section, replace(child, value=entries, keys=keys))
-        return _with_schema_defaults(node, (), ExperimentSpec)
+        return _with_schema_defaults(_with_schema_defaults(node, (), ExperimentSpec), ("fit",), FitSpec)
 
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""
