@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 importers = typer.Typer(help="Turn a recording into an event stream.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(importers, name="import")
+calibrate = typer.Typer(help="Find values that no source gives.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(calibrate, name="calibrate")
 
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -298,6 +300,36 @@ def perf(
     write_parquet(stream, target)
     view = import_report(report, stream.header, target)
     _print_view(view, as_json)
+
+
+@calibrate.command()
+@_exit_codes
+def fit(
+    experiment: Annotated[str, typer.Argument(help="An experiment with a section `fit`: a YAML file, or a name.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The YAML file, or a folder for several; default results/NAME.fit.yaml."),
+    ] = None,
+    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    as_json: AsJson = False,
+) -> None:
+    """Fit the free values of an experiment to its references, and write them down as a model or a workload."""
+    from simulator.calibrate.documents import Targets, write
+    from simulator.calibrate.fit import check_fit, fit_experiment
+    from simulator.calibrate.show import fit_view
+    from simulator.spec.build import load_experiment
+    from simulator.spec.library import find
+
+    path = find(experiment, "experiment", Path())
+    loaded = load_experiment(path, settings)
+    check_fit(loaded)
+    targets = Targets(path, loaded, out)
+    with _progress() as progress:
+        found = fit_experiment(loaded, progress)
+    write(found, targets)
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    _print_view(fit_view(found, list(targets.files.values())), as_json)
 
 
 def _print_view(view: Any, as_json: bool) -> None:

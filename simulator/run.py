@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -35,7 +35,7 @@ from simulator.result import (
 from simulator.spec.build import Experiment, Workload
 from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.library import root
-from simulator.spec.node import Plain, plain
+from simulator.spec.node import Node, Plain, plain
 from simulator.stream import content_hash
 from simulator.units import TICKS_PER_CYCLE
 
@@ -44,7 +44,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """One replay and its price."""
 
     workload: Workload
@@ -54,6 +54,7 @@ class _Run:
 
     @property
     def seconds(self) -> Fraction:
+        """How long it took from start to end."""
         return Fraction(self.outcome.makespan, self.model.machine.clock.ticks_per_second)
 
     def busy_seconds(self, kinds: Collection[str]) -> Fraction:
@@ -63,6 +64,7 @@ class _Run:
 
     @property
     def events(self) -> int:
+        """Operations of the guest: what goes on between them does not count."""
         return sum(n for kind, n in self.outcome.counts.events.items() if kind not in ACTIVITY_KINDS)
 
 
@@ -88,7 +90,7 @@ def run_experiment(experiment: Experiment, engine: Engine | None = None, progres
         comparison=tuple(
             row
             for reference in experiment.spec.references
-            for row in _comparison(reference, by_name, experiment.spec.baseline)
+            for row in compare(reference, by_name, experiment.spec.baseline)
         ),
         warnings=(*experiment.warnings, *_unused(experiment, runs), *_without_events(experiment, runs)),
         notes=tuple(_notes(experiment)),
@@ -98,7 +100,7 @@ def run_experiment(experiment: Experiment, engine: Engine | None = None, progres
     )
 
 
-def _replay_all(experiment: Experiment, engine: Engine, progress: Progress | None) -> Iterator[_Run]:
+def _replay_all(experiment: Experiment, engine: Engine, progress: Progress | None) -> Iterator[Run]:
     total = sum(workload.rows for workload in experiment.workloads.values()) * len(experiment.models)
     done = 0
 
@@ -110,16 +112,24 @@ def _replay_all(experiment: Experiment, engine: Engine, progress: Progress | Non
 
     for workload in experiment.workloads.values():
         for model in experiment.models.values():
-            outcome = _replay(engine, workload, model, advance)
-            shares = price(outcome.counts, model.costs)
-            if sum(share.ticks for share in shares) != outcome.busy:
-                raise RunError(
-                    f"the breakdown of '{workload.name}' under '{model.name}' does not add up to its busy time"
-                )
-            yield _Run(workload, model, outcome, shares)
+            yield replay(engine, workload, model, advance)
 
 
-def _replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None]) -> Outcome:
+def replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None = None) -> Run:
+    """Replay one workload under one model, and price it.
+
+    Raises:
+        RunError: the replay cannot end.
+        ModelError: the model cannot price the workload after all.
+    """
+    outcome = _outcome(engine, workload, model, advance)
+    shares = price(outcome.counts, model.costs)
+    if sum(share.ticks for share in shares) != outcome.busy:
+        raise RunError(f"the breakdown of '{workload.name}' under '{model.name}' does not add up to its busy time")
+    return Run(workload, model, outcome, shares)
+
+
+def _outcome(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None) -> Outcome:
     """Replay, and name the workload and the model in whatever goes wrong."""
     try:
         return engine.run(Replay(workload.stream, model, workload.timer_hz), advance)
@@ -129,7 +139,7 @@ def _replay(engine: Engine, workload: Workload, model: CostModel, advance: Calla
         raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
 
 
-def _totals(run: _Run, baseline: _Run | None) -> TotalsRow:
+def _totals(run: Run, baseline: Run | None) -> TotalsRow:
     outcome, clock = run.outcome, run.model.machine.clock
     relative = rounded(run.seconds / baseline.seconds, 12) if baseline and baseline.outcome.makespan else None
     return TotalsRow(
@@ -147,7 +157,7 @@ def _totals(run: _Run, baseline: _Run | None) -> TotalsRow:
     )
 
 
-def _breakdown(run: _Run) -> Iterator[BreakdownRow]:
+def _breakdown(run: Run) -> Iterator[BreakdownRow]:
     clock = run.model.machine.clock
     for share in run.shares:
         yield BreakdownRow(
@@ -163,9 +173,14 @@ def _breakdown(run: _Run) -> Iterator[BreakdownRow]:
         )
 
 
-def _comparison(
-    reference: ReferenceSpec, runs: dict[tuple[str, str], _Run], baseline: str | None
+def compare(
+    reference: ReferenceSpec, runs: Mapping[tuple[str, str], Run], baseline: str | None
 ) -> Iterator[ComparisonRow]:
+    """Set the figures of a reference beside those of the runs, which are found by workload and model.
+
+    Raises:
+        InputError: a run has nothing that the quantity could be computed from.
+    """
     for workload, values in reference.values.items():
         for model, (published, _) in values.items():
             run = runs[workload, model]
@@ -183,7 +198,7 @@ def _comparison(
             )
 
 
-def _quantity(reference: ReferenceSpec, run: _Run, baseline: _Run | None) -> Fraction:
+def _quantity(reference: ReferenceSpec, run: Run, baseline: Run | None) -> Fraction:
     match reference.quantity:
         case "cycles_per_event":
             if not run.events:
@@ -208,7 +223,7 @@ def _quantity(reference: ReferenceSpec, run: _Run, baseline: _Run | None) -> Fra
             return run.busy_seconds(reference.kinds) - baseline.busy_seconds(reference.kinds)
 
 
-def _slowdown(run: _Run, baseline: _Run | None) -> Fraction:
+def _slowdown(run: Run, baseline: Run | None) -> Fraction:
     """Return the time of a run over that of the baseline.
 
     Raises:
@@ -230,7 +245,7 @@ def _remark(reference: ReferenceSpec) -> str:
     return f"{', '.join(workloads[:3])}{rest}, {in_words(reference.name)}: {reference.note}"
 
 
-def _without_events(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:
+def _without_events(experiment: Experiment, runs: list[Run]) -> Iterator[str]:
     """Name each reference to the overhead of events of which a workload has none: its zero says nothing."""
     for reference in experiment.spec.references:
         codes = {BY_NAME[name].code for name in reference.kinds}
@@ -240,14 +255,15 @@ def _without_events(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:
                 yield f"{reference.name}: the workload '{workload}' has no such event"
 
 
-def _unused(experiment: Experiment, runs: list[_Run]) -> Iterator[str]:
+def _unused(experiment: Experiment, runs: list[Run]) -> Iterator[str]:
     """Name each override that changed nothing, because nothing in the run used it."""
     for override in experiment.overrides:
-        if not any(_is_used(path, experiment, runs) for path in override.paths):
+        told = (path for path in override.paths if path[0] != "fit" and "provenance" not in path[2:3])
+        if not any(_is_used(path, experiment, runs) for path in told):
             yield f"--set {override.text}: nothing in this run used it"
 
 
-def _is_used(path: tuple[str | int, ...], experiment: Experiment, runs: list[_Run]) -> bool:
+def _is_used(path: tuple[str | int, ...], experiment: Experiment, runs: list[Run]) -> bool:
     """Tell whether a replay used what a path of the resolved tree leads to."""
     if path[0] == "seed":
         return any(workload.is_random for workload in experiment.workloads.values())
@@ -272,7 +288,7 @@ def _is_used(path: tuple[str | int, ...], experiment: Experiment, runs: list[_Ru
     )
 
 
-def _machine_is_used(name: str, path: tuple[str | int, ...], runs: list[_Run]) -> bool:
+def _machine_is_used(name: str, path: tuple[str | int, ...], runs: list[Run]) -> bool:
     if name == "devices" and len(path) > 4:
         return path[-1] != "source" and any(path[4] in run.workload.devices for run in runs)
     if name == "time_slice":
@@ -291,17 +307,16 @@ def _notes(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _metadata(experiment: Experiment, runs: list[_Run], engine: Engine, seconds: float) -> dict[str, Any]:
-    resolved = plain(experiment.tree)
+def _metadata(experiment: Experiment, runs: list[Run], engine: Engine, seconds: float) -> dict[str, Any]:
     events = sum(run.events for run in runs)
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "vmmsim", "version": simulator.__version__, "commit": _commit()},
         "engine": engine.name,
-        "experiment": readable(resolved),
+        "experiment": readable(plain(experiment.tree)),
         "overrides": [override.text for override in experiment.overrides],
         "inputs": {
-            "experiment_sha256": sha256(json.dumps(readable(resolved), sort_keys=True).encode()).hexdigest(),
+            "experiment_sha256": fingerprint(experiment.tree),
             "recordings_sha256": {
                 name: content_hash(workload.recording)
                 for name, workload in experiment.workloads.items()
@@ -313,6 +328,11 @@ def _metadata(experiment: Experiment, runs: list[_Run], engine: Engine, seconds:
         "wall_seconds": round(seconds, 6),
         "events_per_second": round(events / seconds) if seconds else None,
     }
+
+
+def fingerprint(node: Node) -> str:
+    """Return the SHA-256 of a tree's values, whatever the order of its keys."""
+    return sha256(json.dumps(readable(plain(node)), sort_keys=True).encode()).hexdigest()
 
 
 def readable(value: Plain) -> Any:

@@ -46,6 +46,22 @@ def _split(text: str, units: dict[str, int] | dict[str, Fraction], example: str)
     return Fraction(Decimal(number.replace("_", ""))) * units[unit]
 
 
+def split_quantity(text: str) -> tuple[Decimal, str]:
+    """Return a number and the unit after it, which may be empty.
+
+    >>> split_quantity("1931 cycles"), split_quantity("0.5")
+    ((Decimal('1931'), 'cycles'), (Decimal('0.5'), ''))
+
+    Raises:
+        ValueError: it begins with no number.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if not match:
+        raise ValueError(f"expected a number, and its unit if it has one, such as '500 cycles'; found '{text}'")
+    number, unit = match.groups()
+    return Decimal(number.replace("_", "")), unit
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """The clock rate of a machine, in whole MHz.

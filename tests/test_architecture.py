@@ -22,6 +22,7 @@ ORDER = (
     ("result",),
     ("run",),
     ("report",),
+    ("calibrate",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

@@ -24,6 +24,7 @@ from simulator.events import (
 from simulator.model import CostModel
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
+from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
 from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.overrides import override
@@ -88,20 +89,45 @@ def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
     """
     tree, _, faults = _resolve(path, "experiment")
     tree, overrides = _apply(tree, settings)
+    return _build(tree, faults, overrides, None)
+
+
+def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
+    """Return an experiment with further ``path=value`` settings; workloads that they leave alone are not built again.
+
+    Raises:
+        SpecError: one fault for each thing that is wrong.
+    """
+    tree, overrides = _apply(experiment.tree, settings)
+    return _build(tree, [], (*experiment.overrides, *overrides), experiment)
+
+
+def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
+    """Validate a resolved tree and build its parts; a workload of ``earlier`` with the same tree is taken over."""
     spec = _validate(tree, ExperimentSpec, faults)
     builder = _Builder(tree)
     models = {name: builder.model(("models", name), name, model) for name, model in spec.models.items()}
     workloads = {
         name: workload
         for name, found in spec.workloads.items()
-        if (workload := builder.workload(("workloads", name), name, found, spec.seed)) is not None
+        if (workload := _taken_over(name, tree, spec.seed, earlier))
+        or (workload := builder.workload(("workloads", name), name, found, spec.seed))
     }
     builder.check_recipes(workloads, models)
     builder.check_devices(workloads, models)
     builder.check_names(spec)
+    builder.check_fit(spec)
     builder.warn_of_long_runs(workloads)
     builder.raise_faults()
     return Experiment(spec, tree, workloads, models, overrides, tuple(builder.warnings))
+
+
+def _taken_over(name: str, tree: Node, seed: int, earlier: Experiment | None) -> Workload | None:
+    """Return a workload as it was built before, if nothing that it is made of has changed."""
+    if earlier is None or earlier.spec.seed != seed:
+        return None
+    where = ("workloads", name)
+    return earlier.workloads.get(name) if node_at(tree, where) is node_at(earlier.tree, where) else None
 
 
 def load_model(path: Path) -> tuple[CostModelSpec, CostModel, list[str]]:
@@ -392,6 +418,12 @@ class _Builder:
                     self.fault((*place, model), _unknown("model", model, spec.models))
                 if unit != expected:
                     self.fault((*place, model), f"{reference.quantity} is given in '{expected}', found '{unit}'")
+
+    def check_fit(self, spec: ExperimentSpec) -> None:
+        """Note what is wrong with the section `fit` in this experiment."""
+        if spec.fit is not None:
+            for where, message in fit_faults(self._tree, spec.fit, [reference.status for reference in spec.references]):
+                self.fault(("fit", *where), message)
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from simulator.costs import CostEntry, CostTable
 from simulator.mechanisms import BY_NAME, MECHANISMS, Parameters
 from simulator.mechanisms.base import ActionName
 from simulator.model import CostModel, Device, Machine
-from simulator.spec.types import Bandwidth, ClockValue, CostValue, Duration, Positive, Spec, Text
+from simulator.spec.types import Bandwidth, ClockValue, CostValue, Duration, Positive, Provenance, Spec, Text
 
 Status = Literal["published", "derived", "assumed", "fitted"]
 
@@ -80,6 +80,7 @@ class CostModelSpec(Spec):
     machine: MachineSpec
     mechanisms: _MechanismsSpec
     costs: Annotated[dict[ActionName, CostSpec], Field(min_length=1)]
+    provenance: Provenance = Field(default_factory=dict)
 
     def parameters(self) -> dict[str, Parameters]:
         """Return the parameters of each mechanism that the model has, in the order of the list of mechanisms."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 
 from simulator.events import BY_NAME, kind_code
 from simulator.spec.cost_model import CostModelSpec
+from simulator.spec.fit import FitSpec, ReferenceStatus
 from simulator.spec.types import Number, Spec, Text
 from simulator.spec.workload import WorkloadSpec
 
@@ -74,7 +75,7 @@ class ReferenceSpec(Spec):
     event: EventName | None = None
     events: Annotated[list[EventName], Field(min_length=1)] | None = None
     label: Text | None = None
-    status: Literal["input", "fitted", "predicted"]
+    status: ReferenceStatus
     source: Text
     note: Text | None = None
     values: Annotated[dict[Text, dict[Text, Published]], Field(min_length=1)]
@@ -119,3 +120,4 @@ class ExperimentSpec(Spec):
     baseline: Text | None = None
     references: list[ReferenceSpec] = Field(default_factory=list)
     plots: list[Plot] = Field(default_factory=list)
+    fit: FitSpec | None = None

@@ -65,6 +65,15 @@ def override(root: Node, path: str, text: str) -> Overridden:
     return Overridden(changed, tuple(setter.paths))
 
 
+def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
+    """Return each place that a single value set at ``path`` would go to, without any ``*``.
+
+    Raises:
+        SpecError: the path leads nowhere, or to a list or a mapping.
+    """
+    return override(root, path, "0").paths
+
+
 def _error(path: str, message: str) -> SpecError:
     return SpecError([Fault(FILE, 0, 0, path, message)])
 

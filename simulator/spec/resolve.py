@@ -14,6 +14,7 @@ from simulator.errors import Fault, InputError, SpecError
 from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.cost_model import MachineSpec
 from simulator.spec.experiment import ExperimentSpec
+from simulator.spec.fit import FitSpec
 from simulator.spec.library import DocumentKind, find, shown
 from simulator.spec.node import Mark, Node, merge
 from simulator.spec.reader import load
@@ -77,7 +78,7 @@ class Resolver:
             for part, entry in child.children():
                 where = (section, part)
                 try:
-                    label = _label(entry, part, where)
+                    label = label_of(entry, part, where)
                     if label in entries:
                         message = f"a second entry labelled '{label}': write them as 'label: name' pairs"
                         raise SpecError([entry.mark.fault(where, message)])
@@ -88,7 +89,7 @@ class Resolver:
                 raise SpecError(())  # the faults of its entries say it all: nothing is left to check
             keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
             node = _with(node, section, replace(child, value=entries, keys=keys))
-        return _with_schema_defaults(node, (), ExperimentSpec)
+        return _with_schema_defaults(_with_schema_defaults(node, (), ExperimentSpec), ("fit",), FitSpec)
 
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""
@@ -146,8 +147,12 @@ def _kind(node: Node, wanted: tuple[DocumentKind, ...]) -> DocumentKind:
     raise SpecError([mark.fault(("document",), f"expected 'document: {' | '.join(wanted)}' at the top of the file")])
 
 
-def _label(entry: Node, part: str | int, where: Where) -> str:
-    """Return the label of an entry: its key, or in a list the last part of the reference."""
+def label_of(entry: Node, part: str | int, where: Where) -> str:
+    """Return the label of an entry: its key, or in a list the last part of the reference.
+
+    Raises:
+        SpecError: an entry of a list is no reference.
+    """
     if isinstance(part, str):
         return part
     if not isinstance(entry.value, str):

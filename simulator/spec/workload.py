@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model
 from simulator.errors import did_you_mean
 from simulator.events import BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
 from simulator.spec.cost_model import CostModelSpec
-from simulator.spec.types import Duration, Number, Positive, Rate, Size, Spec, Text
+from simulator.spec.types import Duration, Number, Positive, Provenance, Rate, Size, Spec, Text
 from simulator.stream import AS_RECORDED, ASYNCHRONOUS, BLOCKING, Header
 from simulator.workload.synthetic import Arrivals, CountedMix, Gap, InOrder, Repeat, Row, Step, SyntheticStream
 
@@ -214,6 +214,7 @@ class WorkloadSpec(Spec):
     vcpus: Annotated[list[VcpuSpec], Field(min_length=1)] | None = None
     recording: Text | None = None
     host_costs: Annotated[CostModelSpec | None, WithJsonSchema({"type": "string"})] = None
+    provenance: Provenance = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_kind(self) -> WorkloadSpec:
