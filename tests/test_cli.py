@@ -210,7 +210,7 @@ def test_all_faults_of_a_file_come_at_once(folder: Path) -> None:
 def test_missing_files(folder: Path) -> None:
     message = refused(vmmsim("run", "experiments/nanobenchmark", cwd=folder))
     assert "no such file" in message
-    assert "did you mean 'nanobenchmarks'" in refused(vmmsim("run", "nanobenchmrks", cwd=folder))
+    assert "did you mean 'quickstart'" in refused(vmmsim("run", "quickstrt", cwd=folder))
     assert "no such file" in refused(vmmsim("import", "perf", "none.txt", cwd=folder))
 
 

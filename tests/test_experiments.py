@@ -45,7 +45,7 @@ def test_every_document_is_valid_and_without_warnings(path: Path) -> None:
 
 
 def test_the_27_published_cells() -> None:
-    result = run_experiment(load_experiment(root() / "experiments/nanobenchmarks.yaml"))
+    result = run_experiment(load_experiment(root() / "experiments/paper/figure4-nanobenchmarks.yaml"))
     assert len(result.comparison) == 27
     for row in result.comparison:
         tolerance = max(Decimal("0.5"), row.published * Decimal("0.005"))
