@@ -124,7 +124,7 @@ def _print_result(result: Any, target: Path) -> None:
 @app.command()
 @_exit_codes
 def validate(
-    files: Annotated[list[str], typer.Argument(help="Experiments, workloads or cost models: files, or library names.")],
+    files: Annotated[list[str], typer.Argument(help="Documents of any kind: files, or library names.")],
 ) -> None:
     """Check documents and print every fault, as file:line:column: path: message."""
     from simulator.spec.build import check_document
@@ -147,7 +147,7 @@ def validate(
 @_exit_codes
 def show(
     what: Annotated[
-        str, typer.Argument(help="A cost model, a workload, an event stream, or the directory of a result.")
+        str, typer.Argument(help="A cost model, a workload, operations, an event stream, or the directory of a result.")
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -162,7 +162,7 @@ def show(
 @app.command(name="list")
 @_exit_codes
 def list_library(as_json: AsJson = False) -> None:
-    """List the experiments, workloads and cost models that ship with vmmsim."""
+    """List the experiments, workloads, operations and cost models that ship with vmmsim."""
     from simulator.report.show import library
 
     view = library()
@@ -172,7 +172,7 @@ def list_library(as_json: AsJson = False) -> None:
 @app.command()
 @_exit_codes
 def schema(
-    document: Annotated[str, typer.Argument(help="experiment, workload or cost-model")],
+    document: Annotated[str, typer.Argument(help="experiment, workload, operations or cost-model")],
 ) -> None:
     """Print the JSON Schema of a kind of document, for editors."""
     from simulator.errors import did_you_mean
