@@ -138,8 +138,10 @@ class Quantity:
 
     @classmethod
     def parse(cls, text: str) -> Quantity | None:
-        """Read a number with a unit of time, rate or size; None where the text is something else."""
+        """Read a number, with a unit of time, rate or size or with none; None where the text is something else."""
         match = _QUANTITY.fullmatch(text)
+        if match and not match.group(2):
+            return cls(Fraction(Decimal(match.group(1).replace("_", ""))))
         for base, units in _BASE_UNITS.items():
             if match and match.group(2) in units:
                 return cls(_split(text, units, "10 us"), base)

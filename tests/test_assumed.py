@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -83,10 +83,6 @@ def test_each_system_call_has_code_of_its_own() -> None:
 def test_without_assumptions_nothing_is_inserted() -> None:
     events = stream([{"kind": K["syscall"], "user_ns": 5}, {"kind": K["halt"], "completion": 2}])
     assert content_hash(Assumed(events, Assumptions())) == content_hash(events)
-
-
-def _row(draw: Any) -> Mapping[str, int]:
-    return draw  # type: ignore[no-any-return]
 
 
 ROWS = st.lists(

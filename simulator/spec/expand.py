@@ -26,7 +26,7 @@ ARITHMETIC = ("product", "sum")
 TIMES = "times"
 _SECTIONS = ("events", "vcpus", "timer")
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_-]*)")
-_MOST_STEPS = 100_000
+_MOST_STEPS = 20_000
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Expander:
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    _origins: dict[str, str] = field(default_factory=dict)
+    _moved: list[_Place] = field(default_factory=list)
     _steps: int = 0
 
     def experiment(self, tree: Node) -> Node:
@@ -106,8 +106,11 @@ class Expander:
 
     def settled(self, faults: list[Fault]) -> list[Fault]:
         """Return all faults of a tree, from those of its validation: at one place only the first, on shown paths."""
+        if self._steps >= _MOST_STEPS:
+            return self.faults
         known = set(map(_spot, self.faults))
-        shown_faults = (replace(fault, path=self._shown(fault.path)) for fault in faults)
+        origins = {dotted(place.real): dotted(place.shown) for place in self._moved} if faults else {}
+        shown_faults = (replace(fault, path=_original(fault.path, origins)) for fault in faults)
         return [*self.faults, *(fault for fault in shown_faults if _spot(fault) not in known)]
 
     def fault(self, mark: Mark, where: Where, message: str) -> None:
@@ -118,7 +121,7 @@ class Expander:
 
     def moved(self, place: _Place) -> None:
         """Note that an expanded path is shown as another."""
-        self._origins[dotted(place.real)] = dotted(place.shown)
+        self._moved.append(place)
 
     def count_step(self, mark: Mark, where: Where) -> bool:
         """Count one expanded step; False, and a fault, where there are too many."""
@@ -126,11 +129,6 @@ class Expander:
         if self._steps == _MOST_STEPS:
             self.fault(mark, where, f"more than {_MOST_STEPS:,} steps once operations are expanded: use 'times'")
         return self._steps < _MOST_STEPS
-
-    def _shown(self, path: str) -> str:
-        known = [real for real in self._origins if path == real or path.startswith(f"{real}.")]
-        longest = max(known, key=len, default="")
-        return self._origins[longest] + path[len(longest) :] if known else path
 
     # --- parameters ---------------------------------------------------------------------------------------------------
 
@@ -374,6 +372,13 @@ class _Steps:
                 message = f"the operation '{name}' has no parameter '{part}'{near}"
                 self.expander.fault(mark, (*where, part), message)
         return argument.child(TIMES) or once, given
+
+
+def _original(path: str, origins: Mapping[str, str]) -> str:
+    """Return the path that people are shown for one of the expanded tree."""
+    known = [real for real in origins if path == real or path.startswith(f"{real}.")]
+    longest = max(known, key=len, default="")
+    return origins[longest] + path[len(longest) :] if known else path
 
 
 def _spot(fault: Fault) -> tuple[str, int, int, str]:

@@ -14,13 +14,15 @@ from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.operations import OperationsSpec
 from simulator.spec.steps import Program, synthetic
 from simulator.spec.types import Identifier, Positive, Rate, Spec, Text
+from simulator.units import Quantity
 from simulator.workload.assumed import MOST_INSTRUCTIONS, MOST_PAGES, MOST_PAGES_PER_US, Assumptions
 from simulator.workload.synthetic import SyntheticStream
 
 
 def _pages_per_us(value: Any) -> Fraction:
-    """Read a number with up to six decimals."""
-    pages = Fraction(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Fraction(0)
+    """Read a number with up to six decimals; as text, too, since that is how results keep it exact."""
+    quantity = Quantity.parse(str(value)) if isinstance(value, int | Decimal | str) else None
+    pages = quantity.amount if quantity is not None and not quantity.unit else Fraction(0)
     if not 0 < pages <= MOST_PAGES_PER_US or (pages * 10**6).denominator != 1:
         raise ValueError(f"expected a number above 0, up to {MOST_PAGES_PER_US:,}, with at most six decimals")
     return pages
