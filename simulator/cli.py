@@ -176,12 +176,12 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a kind of document, for editors."""
     from simulator.errors import did_you_mean
-    from simulator.spec.schemas import SCHEMAS
+    from simulator.spec.schemas import SCHEMAS, json_schema
 
     if document not in SCHEMAS:
         known = ", ".join(SCHEMAS)
         raise InputError(f"no kind of document '{document}'{did_you_mean(document, SCHEMAS)}; expected one of {known}")
-    print(json.dumps(SCHEMAS[document].model_json_schema(), indent=1))
+    print(json.dumps(json_schema(document), indent=1))
 
 
 @importers.command()

@@ -17,8 +17,10 @@ from support import K
 import simulator.workload.synthetic as generators
 from simulator.errors import SpecError
 from simulator.events import BY_CODE, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS
+from simulator.report.show import document
 from simulator.spec.build import check_document, load_experiment, load_operations, load_workload
 from simulator.spec.node import plain
+from simulator.spec.schemas import json_schema
 from simulator.spec.steps import StepSpec, synthetic
 from simulator.stream import ASYNCHRONOUS, Batch, EventStream, content_hash
 from simulator.workload.synthetic import Range, SyntheticStream, join
@@ -531,3 +533,27 @@ def test_a_recording_may_be_extended_to_state_assumptions(folder: Path) -> None:
     assert "assume: no event kind 'sycall' that runs kernel code (did you mean 'syscall'?)" in fault
     assert "together they say" in faults(folder, "extends: recorded/forkwait-500\nassume: {working_set: 3}\n")[0]
     assert "assume belongs to a recording" in faults(folder, "events: [{halt: 1}]\nassume: {}\n")[0]
+
+
+# --- for editors and people ------------------------------------------------------------------------------------------
+
+
+def test_the_schema_of_workloads_lets_values_be_filled_in_and_steps_be_operations() -> None:
+    parts = json_schema("workload")["$defs"]
+    filled_in = [name for name in ("SyscallSpec", "RepeatSpec", "ArrivingSpec") if "\\$" in json.dumps(parts[name])]
+    assert filled_in == ["SyscallSpec", "RepeatSpec", "ArrivingSpec"]
+    assert parts["StepSpec"]["additionalProperties"] is not False
+    assert json_schema("operations")["properties"]["document"]["const"] == "operations"
+
+
+def test_a_document_of_operations_is_shown_with_parameters_and_totals(folder: Path) -> None:
+    shown = document(folder / "small.yaml").data["operations"]
+    assert shown["fork"]["parameters"] == {"copied": "3", "scale": "2"}
+    assert shown["fork"]["events"] == {"page_fault": 3, "pte_set": 3, "tlb_flush_page": 3, "syscall": 1}
+    assert shown["exec"]["events"] == {
+        "page_fault": 8,
+        "pte_set": 8,
+        "tlb_flush_page": 8,
+        "space_switch": 1,
+        "syscall": 1,
+    }
