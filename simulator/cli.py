@@ -202,9 +202,7 @@ def _print_result(result: Any, target: Path) -> None:
 def validate(
     files: Annotated[
         list[str],
-        typer.Argument(
-            help="Experiments, workloads or cost models: files, or library names; or directories of experiments."
-        ),
+        typer.Argument(help="Documents of any kind: files, or library names; or directories of experiments."),
     ],
 ) -> None:
     """Check documents and print every fault, as file:line:column: path: message."""
@@ -228,7 +226,7 @@ def validate(
 @_exit_codes
 def show(
     what: Annotated[
-        str, typer.Argument(help="A cost model, a workload, an event stream, or the directory of a result.")
+        str, typer.Argument(help="A cost model, a workload, operations, an event stream, or the directory of a result.")
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -243,7 +241,7 @@ def show(
 @app.command(name="list")
 @_exit_codes
 def list_library(as_json: AsJson = False) -> None:
-    """List the experiments, workloads and cost models that ship with vmmsim."""
+    """List the experiments, workloads, operations and cost models that ship with vmmsim."""
     from simulator.report.show import library
 
     view = library()
@@ -253,16 +251,16 @@ def list_library(as_json: AsJson = False) -> None:
 @app.command()
 @_exit_codes
 def schema(
-    document: Annotated[str, typer.Argument(help="experiment, workload or cost-model")],
+    document: Annotated[str, typer.Argument(help="experiment, workload, operations or cost-model")],
 ) -> None:
     """Print the JSON Schema of a kind of document, for editors."""
     from simulator.errors import did_you_mean
-    from simulator.spec.schemas import SCHEMAS
+    from simulator.spec.schemas import SCHEMAS, json_schema
 
     if document not in SCHEMAS:
         known = ", ".join(SCHEMAS)
         raise InputError(f"no kind of document '{document}'{did_you_mean(document, SCHEMAS)}; expected one of {known}")
-    print(json.dumps(SCHEMAS[document].model_json_schema(), indent=1))
+    print(json.dumps(json_schema(document), indent=1))
 
 
 @importers.command()

@@ -138,6 +138,39 @@ def _decimal(amount: Fraction) -> str:
     return f"{sign}{whole}.{part:0{digits}d}"
 
 
+_BASE_UNITS: dict[str, dict[str, int] | dict[str, Fraction]] = {"ns": _NANOSECONDS, "Hz": _HERTZ, "B": _BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An exact amount: of nanoseconds (``ns``), hertz (``Hz``) or bytes (``B``), or a mere number (no unit).
+
+    >>> str(Quantity.parse("1.5 kHz")), str(Quantity.parse("3 us")), Quantity.parse("disk")
+    ('1500 Hz', '3000 ns', None)
+    """
+
+    amount: Fraction
+    unit: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Quantity | None:
+        """Read a number, with a unit of time, rate or size or with none; None where the text is something else."""
+        match = _QUANTITY.fullmatch(text)
+        if match and not match.group(2):
+            return cls(Fraction(Decimal(match.group(1).replace("_", ""))))
+        for base, units in _BASE_UNITS.items():
+            if match and match.group(2) in units:
+                return cls(_split(text, units, "10 us"), base)
+        return None
+
+    def rounded(self) -> Quantity:
+        """Return the nearest whole amount, a half to even; rates stay as they are."""
+        return self if self.unit == "Hz" else Quantity(Fraction(round(self.amount)), self.unit)
+
+    def __str__(self) -> str:
+        return f"{_decimal(self.amount)} {self.unit}".strip()
+
+
 def parse_clock(text: str) -> Clock:
     """Read ``'3.8 GHz'``; a clock is a whole number of MHz, which makes a nanosecond a whole number of ticks.
 

@@ -19,7 +19,7 @@ from simulator.errors import InputError, SimulatorError
 from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, CONTEXT_SWITCH, WAKE
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds, totals_table
 from simulator.result import TotalsRow, frame
-from simulator.spec.build import load_experiment, load_model, load_workload
+from simulator.spec.build import load_experiment, load_model, load_operations, load_workload
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.library import FOLDERS, DocumentKind, find, names
 from simulator.spec.reader import load
@@ -46,6 +46,7 @@ def document(path: Path) -> View:
     views: dict[DocumentKind, Callable[[Path], View]] = {
         "cost-model": _model,
         "workload": _workload,
+        "operations": _operations,
         "experiment": _experiment,
     }
     return views[Resolver().kind(path)](path)
@@ -104,6 +105,33 @@ def _workload(path: Path) -> View:
     spec, workload, _ = load_workload(path)
     stream = workload.recording or workload.stream
     return _stream(spec.title, spec.source, stream)
+
+
+def _operations(path: Path) -> View:
+    """Show operations: their parameters, and the events of one of each with the defaults."""
+    spec, _ = load_operations(path)
+    events = {name: _counts(operation.stream(name))[0] for name, operation in spec.operations.items()}
+    rows = [
+        (
+            name,
+            operation.about,
+            ", ".join(f"{key}: {value}" for key, value in operation.parameters.items()),
+            ", ".join(f"{n:,} {kind}" for kind, n in events[name].items()),
+        )
+        for name, operation in spec.operations.items()
+    ]
+    columns = (Column("operation"), Column("what it is"), Column("parameters"), Column("events, by default"))
+    data = {
+        name: {
+            "about": operation.about,
+            "source": operation.source,
+            "parameters": {key: str(value) for key, value in operation.parameters.items()},
+            "events": events[name],
+        }
+        for name, operation in spec.operations.items()
+    }
+    parts = (spec.title, spec.description.strip(), grid_table("Operations", Grid(columns, rows)))
+    return View(parts, {"title": spec.title, "operations": data})
 
 
 def _stream(title: str, source: str, stream: EventStream) -> View:
@@ -235,10 +263,12 @@ def library() -> View:
     """List all documents of the library by kind, with their titles."""
     parts: list[str | Table] = []
     data: dict[str, dict[str, str]] = {}
-    for kind in FOLDERS:
+    for kind, folder in FOLDERS.items():
+        heading = folder.rpartition("/")[2]
         titles = {name: _title(find(name, kind, Path())) for name in names(kind)}
-        data[FOLDERS[kind]] = titles
-        parts.append(grid_table(FOLDERS[kind], Grid((Column("name"), Column("title")), list(titles.items()))))
+        data[heading] = titles
+        if titles:
+            parts.append(grid_table(heading, Grid((Column("name"), Column("title")), list(titles.items()))))
     return View(tuple(parts), data)
 
 

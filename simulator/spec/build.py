@@ -23,16 +23,19 @@ from simulator.events import (
 )
 from simulator.model import CostModel
 from simulator.spec.cost_model import CostModelSpec
+from simulator.spec.expand import Expander
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
 from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
+from simulator.spec.operations import ExpandedOperationsSpec, OperationsSpec
 from simulator.spec.overrides import override
 from simulator.spec.resolve import Resolver
 from simulator.spec.types import Spec
 from simulator.spec.validation import validate
 from simulator.spec.workload import WorkloadSpec
 from simulator.stream import AS_RECORDED, START_SIGNAL, EventStream, ParquetStream
+from simulator.workload.assumed import Assumed
 from simulator.workload.recorded import Clipping, WithoutHostCosts
 
 Where = tuple[str | int, ...]
@@ -104,8 +107,9 @@ def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
 
 def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
     """Validate a resolved tree and build its parts; a workload of ``earlier`` with the same tree is taken over."""
-    spec = _validate(tree, ExperimentSpec, faults)
-    builder = _Builder(tree)
+    expander = Expander()
+    spec = _validate(expander.experiment(tree), ExperimentSpec, faults, expander)
+    builder = _Builder(tree, expander.warnings)
     models = {name: builder.model(("models", name), name, model) for name, model in spec.models.items()}
     workloads = {
         name: workload
@@ -151,8 +155,9 @@ def load_workload(path: Path, seed: int = 1) -> tuple[WorkloadSpec, Workload, li
         SpecError: one fault for each thing that is wrong.
     """
     tree, _, faults = _resolve(path, "workload")
-    spec = _validate(tree, WorkloadSpec, faults)
-    builder = _Builder(tree)
+    expander = Expander()
+    spec = _validate(expander.workload(tree), WorkloadSpec, faults, expander)
+    builder = _Builder(tree, expander.warnings)
     workload = builder.workload((), path.stem, spec, seed)
     builder.raise_faults()
     assert workload is not None, "a workload is missing only where there was a fault"
@@ -182,6 +187,18 @@ def _may_be_experiment(path: Path) -> bool:
         return True
 
 
+def load_operations(path: Path) -> tuple[ExpandedOperationsSpec, list[str]]:
+    """Load and check a document of operations; return them expanded with their defaults, and warnings.
+
+    Raises:
+        SpecError: one fault for each thing that is wrong.
+    """
+    tree, _, faults = _resolve(path, "operations")
+    expander = Expander()
+    _validate(tree, OperationsSpec, faults)
+    return _validate(expander.operations(tree), ExpandedOperationsSpec, faults, expander), expander.warnings
+
+
 def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
     """Check a document of any kind; return its kind, and warnings.
 
@@ -189,9 +206,15 @@ def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
         SpecError: one fault for each thing that is wrong.
     """
     kind = Resolver().kind(path)
-    if kind == "experiment":
-        return kind, list(load_experiment(path).warnings)
-    return kind, load_model(path)[2] if kind == "cost-model" else load_workload(path)[2]
+    match kind:
+        case "experiment":
+            return kind, list(load_experiment(path).warnings)
+        case "workload":
+            return kind, load_workload(path)[2]
+        case "operations":
+            return kind, load_operations(path)[1]
+        case "cost-model":
+            return kind, load_model(path)[2]
 
 
 def _resolve(path: Path, kind: DocumentKind) -> tuple[Node, DocumentKind, list[Fault]]:
@@ -202,14 +225,15 @@ def _resolve(path: Path, kind: DocumentKind) -> tuple[Node, DocumentKind, list[F
         raise SpecError(in_order([*resolver.faults, *error.faults])) from None
 
 
-def _validate(tree: Node, schema: type[S], faults: list[Fault]) -> S:
-    """Validate a tree; faults that were found before are raised together with those found now."""
+def _validate(tree: Node, schema: type[S], faults: list[Fault], expander: Expander | None = None) -> S:
+    """Validate a tree; faults that were found before, or while it was expanded, are raised with those found now."""
+    expander = expander or Expander()
     try:
         spec = validate(tree, schema)
     except SpecError as error:
-        raise SpecError(in_order([*faults, *error.faults])) from None
-    if faults:
-        raise SpecError(in_order(faults))
+        raise SpecError(in_order([*faults, *expander.settled(list(error.faults))])) from None
+    if faults or expander.faults:
+        raise SpecError(in_order([*faults, *expander.faults]))
     return spec
 
 
@@ -251,10 +275,10 @@ def _with_overridden_sources(before: Node, tree: Node, paths: Sequence[Where]) -
 class _Builder:
     """Builds the parts of a document, and collects faults and warnings on the way."""
 
-    def __init__(self, tree: Node) -> None:
+    def __init__(self, tree: Node, warnings: Sequence[str] = ()) -> None:
         self._tree = tree
         self._faults: list[Fault] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(warnings)
 
     def fault(self, where: Where, message: str) -> None:
         """Note one thing that is wrong."""
@@ -329,9 +353,14 @@ class _Builder:
         costs = self._host_costs((*where, "host_costs"), host, kinds)
         if len(self._faults) > before:
             return None
-        stream = WithoutHostCosts.of(recording, costs)
+        computed = WithoutHostCosts.of(recording, costs)
+        stream: EventStream = computed
+        rows = recording.rows
+        if spec.assume is not None:
+            stream = assumed = Assumed(computed, spec.assume.assumptions())
+            kinds, rows = kinds | assumed.kinds(), assumed.rows()
         kinds = _with_interrupts(kinds, spec.timer, devices)
-        rows, clipping = recording.rows, stream.clipping
+        clipping = computed.clipping
         return Workload(name, stream, spec.timer, kinds, devices, rows, recording=recording, clipping=clipping)
 
     def _host_costs(self, where: Where, host: CostModel, kinds: frozenset[int]) -> dict[int, int]:

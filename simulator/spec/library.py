@@ -8,9 +8,16 @@ from typing import Literal
 import simulator
 from simulator.errors import InputError, did_you_mean
 
-DocumentKind = Literal["experiment", "workload", "cost-model"]
+DocumentKind = Literal["experiment", "workload", "operations", "cost-model"]
 
-FOLDERS: dict[DocumentKind, str] = {"experiment": "experiments", "workload": "workloads", "cost-model": "cost_models"}
+FOLDERS: dict[DocumentKind, str] = {
+    "experiment": "experiments",
+    "workload": "workloads",
+    "operations": "workloads/operations",
+    "cost-model": "cost_models",
+}
+"""Where the library keeps each kind. Names count from the first folder, so operations are called operations/NAME."""
+
 _SUFFIXES = (".yaml", ".yml", ".parquet")
 
 
@@ -21,11 +28,18 @@ def root() -> Path:
     return installed if installed.is_dir() else package.parent
 
 
+def _shelf(kind: DocumentKind) -> Path:
+    """Return the folder from which the names of a kind count."""
+    return root() / FOLDERS[kind].partition("/")[0]
+
+
 def names(kind: DocumentKind) -> list[str]:
     """Return the names of all documents of a kind in the library, without suffix, sorted."""
     folder = root() / FOLDERS[kind]
-    files = (path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
-    return sorted({path.relative_to(folder).with_suffix("").as_posix() for path in files})
+    others = [root() / other for other in FOLDERS.values() if other.startswith(f"{FOLDERS[kind]}/")]
+    files = [path for path in folder.rglob("*") if path.suffix in _SUFFIXES]
+    mine = (path for path in files if not any(path.is_relative_to(other) for other in others))
+    return sorted({path.relative_to(_shelf(kind)).with_suffix("").as_posix() for path in mine})
 
 
 def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
@@ -35,9 +49,8 @@ def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
         InputError: neither exists; the message names the nearest library name.
     """
     path = Path(reference).expanduser()
-    shelf = root() / FOLDERS[kind]
     suffixes = ("",) if path.suffix in _SUFFIXES else _SUFFIXES
-    for folder in (beside, shelf, root()):
+    for folder in (beside, _shelf(kind), root()):
         for suffix in suffixes:
             candidate = folder / (str(path) + suffix)
             if candidate.is_file():

@@ -23,8 +23,15 @@ from simulator.spec.types import Spec
 HOST_COSTS = "recording-host/native"
 """The cost model of the machine recorded, for a bare Parquet file, which names none."""
 
-_KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "cost-model")
+_KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "operations", "cost-model")
 _SECTIONS: dict[str, DocumentKind] = {"workloads": "workload", "models": "cost-model"}
+_REFERENCES: dict[DocumentKind, dict[str, DocumentKind]] = {
+    "workload": {"recording": "workload", "host_costs": "cost-model", "operations": "operations"}
+}
+"""Which keys of a document name another one, and of what kind that is."""
+_FOLLOWED = ("host_costs", "operations")
+"""Which of them stand in place once resolved."""
+
 Where = tuple[str | int, ...]
 
 
@@ -40,15 +47,21 @@ class Resolver:
         Raises:
             SpecError: nothing of the document can be read, or it is of another kind.
         """
-        if path.suffix == ".parquet":
-            return self._workload(_bare_recording(path), path.parent), "workload"
         node = self._load(path)
         found = _kind(node, (kind,) if kind else _KINDS)
-        if found == "experiment":
-            return self._experiment(node, path.parent), found
-        if found == "workload":
-            return self._workload(node, path.parent), found
-        return self._cost_model(node, path, ()), found
+        return self._resolved(node, found, path), found
+
+    def _resolved(self, node: Node, kind: DocumentKind, path: Path) -> Node:
+        """Follow all references of a document that stands at a path."""
+        match kind:
+            case "experiment":
+                return self._experiment(node, path.parent)
+            case "workload":
+                return self._workload(node, path)
+            case "cost-model":
+                return self._cost_model(node, path)
+            case "operations":
+                return node
 
     def kind(self, path: Path) -> DocumentKind:
         """Return what kind of document a file says it is.
@@ -56,10 +69,12 @@ class Resolver:
         Raises:
             SpecError: it cannot be read, or does not say.
         """
-        return "workload" if path.suffix == ".parquet" else _kind(self._load(path), _KINDS)
+        return _kind(self._load(path), _KINDS)
 
     def _load(self, path: Path) -> Node:
-        """Load a file; a document with faults is used as far as it could be read."""
+        """Load a file; a document with faults is used as far as it could be read, a bare recording is a workload."""
+        if path.suffix == ".parquet":
+            return _bare_recording(path)
         try:
             return load(path, shown(path))
         except SpecError as error:
@@ -96,46 +111,60 @@ class Resolver:
         if isinstance(entry.value, str):
             return self.resolve(_found(entry, kind, folder, where), kind)[0]
         if isinstance(entry.value, dict):
-            in_place = folder / "(in place)"
-            return self._workload(entry, folder) if kind == "workload" else self._cost_model(entry, in_place, ())
+            return self._resolved(entry, kind, folder / "(in place)")
         raise SpecError([entry.mark.fault(where, f"expected the name or path of a {kind}, or the document itself")])
 
-    def _workload(self, node: Node, folder: Path) -> Node:
-        """Fill in the path of the recording, and the cost model of the machine that made it."""
-        node = _with_defaults(node, {"timer": None})
-        recording, host = node.child("recording"), node.child("host_costs")
+    def _workload(self, node: Node, path: Path) -> Node:
+        """Merge a workload onto what it extends, then follow its references."""
+        node = _with_defaults(self._extended(node, "workload", path, ()), {"timer": None})
+        recording = node.child("recording")
         if recording is not None and isinstance(recording.value, str):
-            path = shown(_found(recording, "workload", folder, ("recording",)))
-            node = _with(node, "recording", replace(recording, value=path))
-        if host is not None and (isinstance(host.value, str) or not host.is_scalar):
-            node = _with(node, "host_costs", self._entry(host, "cost-model", folder, ("host_costs",)))
+            found = shown(_found(recording, "workload", path.parent, ("recording",)))
+            node = _with(node, "recording", replace(recording, value=found))
+        for key in _FOLLOWED:
+            child = node.child(key)
+            if child is not None and (isinstance(child.value, str) or not child.is_scalar):
+                resolved = self._entry(child, _REFERENCES["workload"][key], path.parent, (key,))
+                node = _with(node, key, resolved)
         return node
 
-    def _cost_model(self, node: Node, path: Path, chain: tuple[Path, ...]) -> Node:
+    def _cost_model(self, node: Node, path: Path) -> Node:
         """Merge a cost model onto what it extends, then fill in the defaults of its machine and mechanisms."""
-        merged = self._extended(node, path, chain)
+        merged = self._extended(node, "cost-model", path, ())
         schemas: dict[tuple[str, ...], type[Spec | Parameters]] = {("machine",): MachineSpec}
         schemas |= {("mechanisms", name): mechanism.schema for name, mechanism in BY_NAME.items()}
         for where, schema in schemas.items():
             merged = _with_schema_defaults(merged, where, schema)
         return merged
 
-    def _extended(self, node: Node, path: Path, chain: tuple[Path, ...]) -> Node:
+    def _extended(self, node: Node, kind: DocumentKind, path: Path, chain: tuple[Path, ...]) -> Node:
+        """Return a document of a kind merged onto what it extends."""
+        node = _anchored(node, kind, path.parent)
         extends = node.child("extends")
         if extends is None or extends.value is None:
             return node
         where = ("extends",)
         if not isinstance(extends.value, str):
-            raise SpecError([extends.mark.fault(where, "expected the name or the path of one cost model")])
+            raise SpecError([extends.mark.fault(where, f"expected the name or the path of one {kind}")])
         chain = (*chain, path.resolve())
-        base = _found(extends, "cost-model", path.parent, where)
+        base = _found(extends, kind, path.parent, where)
         if base.resolve() in chain:
             circle = " -> ".join(shown(link) for link in (*chain, base))
             raise SpecError([extends.mark.fault(where, f"circular: {circle}")])
         below = self._load(base)
-        _kind(below, ("cost-model",))
+        _kind(below, (kind,))
         own = {key: value for key, value in node.children() if isinstance(key, str) and key != "extends"}
-        return merge(_without(self._extended(below, base, chain), "abstract"), replace(node, value=own))
+        return merge(_without(self._extended(below, kind, base, chain), "abstract"), replace(node, value=own))
+
+
+def _anchored(node: Node, kind: DocumentKind, folder: Path) -> Node:
+    """Return a document whose references are whole paths: merged onto another, it may end up in another folder."""
+    for key, other in _REFERENCES.get(kind, {}).items():
+        child = node.child(key)
+        if child is not None and isinstance(child.value, str):
+            path = _found(child, other, folder, (key,)).resolve()
+            node = _with(node, key, replace(child, value=str(path)))
+    return node
 
 
 def _kind(node: Node, wanted: tuple[DocumentKind, ...]) -> DocumentKind:

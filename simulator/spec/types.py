@@ -42,5 +42,6 @@ Bandwidth = Annotated[int, *_quantity(lambda text: parse_size(text.removesuffix(
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[int, Field(ge=1, le=10**15)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
 
 Provenance = Annotated[dict[str, Any], Field(description="How the document was made; no replay reads it.")]

@@ -1,7 +1,11 @@
 """Generators of synthetic streams: a program is a tree of steps, each of which gives batches of rows.
 
-All randomness comes from the one generator that is handed down, so the same seed gives the same rows. Draws are
-rounded to whole nanoseconds before they enter a stream.
+All randomness follows from one seed, so the same seed gives the same rows. Draws are rounded to whole nanoseconds
+before they enter a stream.
+
+A column of a row may hold a range. While a program is laid out, a mark below every value that a column may have stands
+for it; at the end the marks of each range are counted, and replaced by its successive values. So a range knows nothing
+of the steps around its row, and steps copy rows in blocks without knowing of ranges.
 """
 
 from __future__ import annotations
@@ -47,6 +51,39 @@ class Gap:
         arrivals = begin + np.cumsum(draws)
         whole = np.floor(arrivals).astype(np.int64)
         return np.diff(whole, prepend=0), float(arrivals[-1] - whole[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values of a column in successive rows of one step: from ``first`` up to, and without, ``end``.
+
+    ``sequential``: one after the other, and from the beginning again. ``uniform``: drawn, each as likely as any other.
+    """
+
+    first: int
+    end: int
+    order: Literal["sequential", "uniform"] = "sequential"
+
+    def values(self, random: np.random.Generator, before: int, number: int) -> Array:
+        """Return ``number`` values, of which ``before`` have been given already."""
+        if self.order == "uniform":
+            return random.integers(self.first, self.end, number)
+        begin = before % (self.end - self.first)
+        within: Array = np.arange(begin, begin + number) % (self.end - self.first)
+        return self.first + within
+
+
+_FIRST_MARK = -2
+"""The mark of the first range of a stream, below any value of a column; the next has the mark below it."""
+
+
+def range_mark(index: int) -> int:
+    """Return what stands in a row for the range at this index of a stream's list.
+
+    >>> range_mark(0), range_mark(1)
+    (-2, -3)
+    """
+    return _FIRST_MARK - index
 
 
 class Step(ABC):
@@ -181,32 +218,46 @@ class CountedMix(Step):
 
 @dataclass(frozen=True, slots=True)
 class Arrivals(Step):
-    """Rows that arrive after stretches of computation, each kind at a rate of its own.
+    """Bodies that arrive after stretches of computation, each at a rate of its own; a body is a row or any other step.
 
-    The kinds are drawn with odds in the ratio of their rates; with exponential gaps that is a superposition of
-    independent Poisson processes. ``duration_ns`` bounds the computation, ``number`` the rows; one of them is given.
-    Computation that is left at the end of the duration follows the last row.
+    Which body arrives is drawn with odds in the ratio of the rates; with exponential gaps that is a superposition of
+    independent Poisson processes. ``duration_ns`` bounds the computation between arrivals, ``number`` the arrivals; one
+    of them is given. The gap stands before the first row of the body. Computation that is left at the end of the
+    duration follows the last row.
     """
 
-    parts: Sequence[tuple[Row, Fraction]]
+    parts: Sequence[tuple[Step, Fraction]]
     gap: Gap
     mode: Mode
     duration_ns: int | None = None
     number: int | None = None
 
     def rows(self) -> Iterator[Row]:
-        """Give the row of each kind, and the computation that may follow the last."""
-        yield from (row for row, _ in self.parts)
-        yield self._rest(1)
+        """Give the rows of each body, and the computation that may follow the last."""
+        for body, _ in self.parts:
+            yield from body.rows()
+        yield _computation(self.mode, 1)
 
     def length(self) -> int:
-        """Return the number of rows, or the expected number where the duration is given."""
-        return self.number if self.number is not None else int((self.duration_ns or 0) / self.gap.mean_ns) + 1
+        """Return the number of rows; where bodies are of several lengths, or the duration is given, about how many."""
+        arrivals = Fraction(self.number) if self.number is not None else (self.duration_ns or 0) / self.gap.mean_ns
+        of_all = sum((rate for _, rate in self.parts), Fraction(0))
+        per_arrival = sum((body.length() * rate for body, rate in self.parts), Fraction(0)) / of_all
+        return int(arrivals * per_arrival) + (self.number is None)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Give rows until the duration, or the number, is reached."""
+        bodies = _Bodies.of([body for body, _ in self.parts], self.mode)
+        computed = 0
+        for gaps, order in self._arrivals(random):
+            yield from bodies.laid_out(order, gaps, random)
+            computed += int(gaps.sum())
+        if self.duration_ns is not None and computed < self.duration_ns:
+            yield from _computation(self.mode, self.duration_ns - computed).batches(random)
+
+    def _arrivals(self, random: np.random.Generator) -> Iterator[tuple[Array, Array]]:
+        """Draw the gap of each arrival, and the index of its body, a block at a time."""
         rates = np.array([float(rate) for _, rate in self.parts])
-        rows = [row for row, _ in self.parts]
         left_ns, left = self.duration_ns, self.number
         drawn, fraction = 0, 0.0
         while left_ns is None or left_ns >= 0:
@@ -215,40 +266,106 @@ class Arrivals(Step):
                 return
             gaps, fraction = self.gap.draw(random, size, drawn, fraction)
             drawn += size
-            order = random.choice(len(rows), size, p=rates / rates.sum())
+            order = random.choice(len(rates), size, p=rates / rates.sum())
             if left_ns is not None:
                 within = int(np.searchsorted(np.cumsum(gaps), left_ns, side="right"))
                 gaps, order = gaps[:within], order[:within]
                 left_ns -= int(gaps.sum())
             if left is not None:
                 left -= size
-            if len(gaps):
-                columns = dict(_pick(rows, order).columns)
-                columns[f"{self.mode}_ns"] = gaps
-                yield Batch(columns)
+            yield gaps, order
             if left_ns is not None and len(gaps) < size:
-                if left_ns:
-                    yield from self._rest(left_ns).batches(random)
                 return
-
-    def _rest(self, left_ns: int) -> Row:
-        kind = USER_COMPUTE if self.mode == "user" else KERNEL_COMPUTE
-        return Row({"kind": kind, f"{self.mode}_ns": left_ns})
 
     @property
     def is_random(self) -> bool:
-        """Whether gaps or kinds are drawn."""
-        return self.gap.distribution != "constant" or len(self.parts) > 1
+        """Whether gaps, or which body arrives, or a body itself is drawn."""
+        drawn = self.gap.distribution != "constant" or len(self.parts) > 1
+        return drawn or any(body.is_random for body, _ in self.parts)
+
+
+def _computation(mode: Mode, nanoseconds: int) -> Row:
+    kind = USER_COMPUTE if mode == "user" else KERNEL_COMPUTE
+    return Row({"kind": kind, f"{mode}_ns": nanoseconds})
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodies:
+    """The bodies of arrivals. Those that never vary are laid out once, in ``rows``, one behind the other.
+
+    ``first`` is where each begins there, ``length`` how many rows it has; zero rows stand for a body that is laid out
+    anew for each arrival, because it varies or is long.
+    """
+
+    steps: Sequence[Step]
+    mode: Mode
+    rows: Batch
+    first: Array
+    length: Array
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], mode: Mode) -> _Bodies:
+        """Lay out what never varies."""
+        none = np.random.default_rng(0)  # nothing is drawn from it
+        short = [not step.is_random and step.length() <= ROWS_PER_BATCH for step in steps]
+        laid = [list(step.batches(none)) if fits else [] for step, fits in zip(steps, short, strict=True)]
+        length = np.array([sum(map(len, batches)) for batches in laid])
+        batches = [batch for batches in laid for batch in batches]
+        rows = join(batches) if batches else Batch({"kind": np.zeros(0, dtype="int16")})
+        return cls(steps, mode, rows, np.cumsum(length) - length, length)
+
+    def laid_out(self, order: Array, gaps: Array, random: np.random.Generator) -> Iterator[Batch]:
+        """Give the rows of arrivals, from the index of the body of each and the gap before it, in nanoseconds."""
+        begin = 0
+        for arrival in np.flatnonzero(self.length[order] == 0).tolist():
+            yield from self._copied(order[begin:arrival], gaps[begin:arrival])
+            yield from self._anew(self.steps[order[arrival]], int(gaps[arrival]), random)
+            begin = arrival + 1
+        yield from self._copied(order[begin:], gaps[begin:])
+
+    def _anew(self, step: Step, gap: int, random: np.random.Generator) -> Iterator[Batch]:
+        batches = step.batches(random)
+        first = next(batches, None)
+        if first is None:
+            yield from _computation(self.mode, gap).batches(random)
+            return
+        yield self._after_gaps(first, np.zeros(1, dtype=np.int64), np.array([gap]))
+        yield from batches
+
+    def _copied(self, order: Array, gaps: Array) -> Iterator[Batch]:
+        """Give rows of bodies that never vary, in batches of about as many rows as a batch should have."""
+        ends = np.cumsum(self.length[order])
+        total = int(ends[-1]) if len(ends) else 0
+        cuts = np.unique(np.searchsorted(ends, np.arange(ROWS_PER_BATCH, total, ROWS_PER_BATCH)))
+        for arrived, before in zip(np.split(order, cuts), np.split(gaps, cuts), strict=True):
+            if not len(arrived):
+                continue
+            lengths = self.length[arrived]
+            at = np.cumsum(lengths) - lengths  # where each arrival begins among the rows given here
+            source = np.repeat(self.first[arrived] - at, lengths) + np.arange(lengths.sum())
+            yield self._after_gaps(Batch({name: v[source] for name, v in self.rows.columns.items()}), at, before)
+
+    def _after_gaps(self, batch: Batch, at: Array, gaps: Array) -> Batch:
+        """Return the rows with gaps put before those at the given places."""
+        column = f"{self.mode}_ns"
+        computed = batch.column(column).copy()
+        computed[at] += gaps
+        return Batch({**batch.columns, column: computed})
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticStream:
-    """A program for each virtual CPU, with random numbers of its own, spawned from seed and name."""
+    """A program for each virtual CPU, with random numbers of its own, spawned from seed and name.
+
+    ``ranges`` are those whose marks stand in the rows of the programs. Each virtual CPU begins all of them anew, and a
+    range that is drawn has random numbers of its own.
+    """
 
     header: Header
     programs: Sequence[Step]
     name: str
     seed: int
+    ranges: Sequence[Range] = ()
 
     def kinds(self) -> frozenset[int]:
         """Return the codes of the event kinds that the programs hold."""
@@ -257,7 +374,8 @@ class SyntheticStream:
     @property
     def is_random(self) -> bool:
         """Whether another seed would give other rows."""
-        return any(program.is_random for program in self.programs)
+        drawn = any(values.order == "uniform" for values in self.ranges)
+        return drawn or any(program.is_random for program in self.programs)
 
     def rows(self) -> int:
         """Return the number of rows of all programs; where that is random, about how many."""
@@ -266,8 +384,25 @@ class SyntheticStream:
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU; each call gives the same."""
         name = int.from_bytes(sha256(self.name.encode()).digest()[:8], "big")
-        random = np.random.default_rng([self.seed, name, vcpu])
-        return rechunk(self.programs[vcpu].batches(random))
+        entropy = [self.seed, name, vcpu]
+        laid_out = rechunk(self.programs[vcpu].batches(np.random.default_rng(entropy)))
+        return _with_values(laid_out, self.ranges, entropy) if self.ranges else laid_out
+
+
+def _with_values(batches: Iterable[Batch], ranges: Sequence[Range], entropy: Sequence[int]) -> Iterator[Batch]:
+    """Replace the marks of ranges by their values, in the order of the rows."""
+    randoms = [np.random.default_rng([*entropy, 1 + index]) for index in range(len(ranges))]
+    given = [0] * len(ranges)
+    for batch in batches:
+        columns = dict(batch.columns)
+        for name, marked in batch.columns.items():
+            for mark in np.unique(marked[marked <= _FIRST_MARK]).tolist():
+                index, places = _FIRST_MARK - mark, marked == mark
+                number = int(np.count_nonzero(places))
+                columns[name] = columns[name].copy() if columns[name] is marked else columns[name]
+                columns[name][places] = ranges[index].values(randoms[index], given[index], number)
+                given[index] += number
+        yield Batch(columns)
 
 
 def rechunk(batches: Iterable[Batch], rows: int = ROWS_PER_BATCH) -> Iterator[Batch]:
