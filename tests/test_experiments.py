@@ -21,7 +21,7 @@ from simulator.spec.experiment import Plot
 from simulator.spec.library import FOLDERS, root
 from simulator.stream import ParquetStream, content_hash
 
-DOCUMENTS = sorted(path for folder in FOLDERS.values() for path in (root() / folder).rglob("*.yaml"))
+DOCUMENTS = sorted({path for folder in FOLDERS.values() for path in (root() / folder).rglob("*.yaml")})
 
 # What `zcat FILE | grep -c` counts in the text of the recordings.
 LINES = {
