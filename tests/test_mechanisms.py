@@ -18,8 +18,11 @@ import simulator.mechanisms
 from simulator.errors import ModelError
 from simulator.mechanisms import BY_NAME, MECHANISMS, Chain, Event, Mechanism
 from simulator.mechanisms.adaptive_translation import AdaptiveOperation
+from simulator.mechanisms.hybrid import HybridParameters
 from simulator.mechanisms.no_cost import NoCost, NoCostParameters
 from simulator.mechanisms.page_walk import PageWalkParameters, walk_references
+from simulator.spec.build import load_model
+from simulator.spec.library import root
 
 MODULES = [f"simulator.mechanisms.{found.name}" for found in pkgutil.iter_modules(simulator.mechanisms.__path__)]
 
@@ -178,7 +181,7 @@ def test_a_write_to_a_table_without_a_shadow_is_native() -> None:
     chain = build(shadow_paging={})
     taken(chain, RUNS, SHADOW)
     for name in ("pte_modify", "pte_clear", "pte_set"):
-        assert taken(chain, event(name, 5, space=1, page=1023)) == {f"traced_{name}": 5}
+        assert taken(chain, event(name, 5, space=1, page=1019)) == {f"traced_{name}": 5}
         assert taken(chain, event(name, 5, space=1, page=1024)) == {name: 5}
         assert taken(chain, event(name, 5, space=2, page=512)) == {name: 5}
 
@@ -252,6 +255,32 @@ def test_tables_of_a_dead_space_stay_traced_when_a_new_space_takes_them(recycled
     assert taken(chain, *writes) == +Counter({"traced_pte_set": 3 * traced, "pte_set": 3 * (4 - traced)})
     hidden = taken(chain, event("space_switch", space=6), *[event("touch", 3, page=512 * table) for table in range(4)])
     assert hidden["hidden_fault"] == 3 * (4 - traced), "what was installed eagerly does not fault"
+
+
+def test_a_row_of_writes_over_two_tables_is_served_table_by_table() -> None:
+    chain = build(shadow_paging={})
+    taken(chain, RUNS, SHADOW)
+    assert taken(chain, event("pte_modify", 300, page=900)) == {"traced_pte_modify": 124, "pte_modify": 176}
+
+
+def test_several_faults_of_one_row_are_all_made_again() -> None:
+    chain = build(shadow_paging={})
+    taken(chain, RUNS, SHADOW)
+    faults = [event("page_fault", 3, page=9000), event("pte_set", 3, page=9000)]
+    assert taken(chain, *faults) == {"true_fault": 3, "pte_set": 3, "hidden_fault": 3}
+
+
+def test_the_shadow_of_a_space_that_runs_is_never_dropped() -> None:
+    chain = build(shadow_paging={"cached_roots": 1})
+    first, second = event("space_switch", space=1), event("space_switch", vcpu=1, space=2)
+    assert taken(chain, first, second, first, second)["build_shadow_root"] == 2
+
+
+@pytest.mark.parametrize(("pages", "violations"), [(1, 1), (512, 1), (513, 2)])
+def test_a_nested_violation_maps_as_much_as_a_host_page_holds(pages: int, violations: int) -> None:
+    chain = build(nested_paging={"pages_per_violation": 512})
+    rows = [event("first_touch", pages), event("pte_set", pages)]
+    assert taken(chain, *rows)["nested_violation"] == violations
 
 
 @pytest.mark.parametrize(("prevalidated", "validated"), [(0, 0), (2, 2), (3, 3), (4, 3)])
@@ -369,6 +398,16 @@ def test_the_hybrid_looks_at_whole_windows_and_forgives() -> None:
     assert "change_technique" not in taken(mixed, *[event("port_in"), event("syscall")] * 1000)
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 60)), max_size=30), st.integers(1, 20), st.integers(1, 4000))
+def test_the_hybrid_treats_a_row_of_many_like_many_rows_of_one(
+    rows: list[tuple[bool, int]], window: int, change_after: int
+) -> None:
+    names = [("syscall" if calls else "port_in", n) for calls, n in rows]
+    together = taken(hybrid(window=window, change_after=change_after), *[event(name, n) for name, n in names])
+    single = [event(name) for name, n in names for _ in range(n)]
+    assert together == taken(hybrid(window=window, change_after=change_after), *single)
+
+
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=40),
     st.integers(1, 20),
@@ -389,3 +428,18 @@ def test_the_hybrid_stays_near_the_better_of_its_techniques(
     exits = 2 * sum(name == "port_in" for name in rows)  # its round trips have no part in this account
     assert counts["vm_exit"] + counts["vm_entry"] <= exits
     assert spent <= better + (changes + 1) * (change_after + 100 * window) + changes * price
+
+
+def test_the_hybrid_has_the_recipes_of_the_two_vmms() -> None:
+    """Its file repeats them, as YAML has no way to take parts of two others."""
+    software, hardware, both = (
+        load_model(root() / f"cost_models/{name}.yaml")[1].mechanisms
+        for name in ("pentium4-672/software-vmm", "pentium4-672/hardware-vmm", "lookahead/hybrid-vmm")
+    )
+    hybrid = both["hybrid"]
+    assert isinstance(hybrid, HybridParameters)
+    assert hybrid.software.binary_translation == software["binary_translation"]
+    assert hybrid.software.adaptive_translation == software["adaptive_translation"]
+    assert hybrid.software.translation_cache == software["translation_cache"]
+    assert hybrid.hardware.vm_exits == hardware["vm_exits"]
+    assert both["shadow_paging"] == software["shadow_paging"] == hardware["shadow_paging"]

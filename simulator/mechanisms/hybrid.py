@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -76,8 +78,8 @@ class Hybrid(Mechanism):
 
     A window's loss is what the present technique cost beyond the other, by ``hardware_dearer_by``. So, in the VMM's own
     terms, n changes cost at most n + 1 times (``change_after`` and the loss of one window) beyond the better of
-    the two, and n changes themselves. No VMM that decides on the past alone can promise more: what it prepared for may
-    end the moment after it has paid for the change.
+    the two, and n changes themselves. No VMM that decides on the past alone can promise never to do worse than the
+    worse one and still change at all: what it prepared for may end the moment after it has paid for the change.
     """
 
     name = "hybrid"
@@ -107,34 +109,54 @@ class Hybrid(Mechanism):
         return frozenset({CHANGE, *leaving}) | (software ^ hardware)
 
     def serve(self, event: Event, emit: Emit) -> None:
-        """Serve an event by the present technique."""
-        chain = self._techniques[self._technique]
-        if event.kind in chain.reads():
-            chain.serve(event, emit)
-        self._watch(BY_CODE[event.kind].name, event.count, emit)
+        """Serve events by the present technique, which may change in the middle of a row."""
+        for n in self._parts(BY_CODE[event.kind].name, event.count):
+            chain = self._techniques[self._technique]
+            if event.kind in chain.reads():
+                chain.serve(replace(event, count=n), emit)
+            self._watch(BY_CODE[event.kind].name, n, emit)
 
     def answer(self, action: str, n: int, event: Event, emit: Emit) -> None:
-        """Carry an action out by the present technique; one that it has no part in keeps its own price."""
-        chain = self._techniques[self._technique]
-        if action in chain.answers():
-            chain.answer(action, n, event, emit)
-        else:
-            emit(action, n)
-        self._watch(action, n, emit)
+        """Carry actions out by the present technique; one that it has no part in keeps its own price."""
+        for part in self._parts(action, n):
+            chain = self._techniques[self._technique]
+            if action in chain.answers():
+                chain.answer(action, part, event, emit)
+            else:
+                emit(action, part)
+            self._watch(action, part, emit)
+
+    def _loss_of(self, name: str) -> int:
+        """Return by how much the present technique is dearer than the other, for one event or action."""
+        dearer = self._parameters.hardware_dearer_by.get(name, 0)
+        return dearer if self._technique == "hardware" else -dearer
+
+    def _parts(self, name: str, n: int) -> Iterator[int]:
+        """Cut events alike in a row where the technique may change: at the ends of windows that add up to too much."""
+        while n:
+            part, loss = n, self._loss_of(name)
+            if self._watched:
+                part = min(n, self._parameters.window - self._watched)
+            elif loss > 0:
+                missing = self._parameters.change_after - self._loss
+                part = min(n, -(-missing // (loss * self._parameters.window)) * self._parameters.window)
+            yield part
+            n -= part
 
     def _watch(self, name: str, n: int, emit: Emit) -> None:
         """Add to the balance; at the end of a window, see whether the other technique has been better for long."""
-        dearer = self._parameters.hardware_dearer_by.get(name)
-        if dearer is None:
+        if name not in self._parameters.hardware_dearer_by:
             return
-        self._balance += dearer * n
-        self._watched += n
-        if self._watched < self._parameters.window:
+        window, each = self._parameters.window, self._loss_of(name)
+        first = min(n, window - self._watched)
+        self._watched += first
+        self._balance += first * each
+        if self._watched < window:
             return
-        loss = self._balance if self._technique == "hardware" else -self._balance
-        self._loss = max(self._loss + loss, 0)
-        self._watched = self._balance = 0
+        windows, self._watched = divmod(n - first, window)
+        self._loss = max(max(self._loss + self._balance, 0) + windows * window * each, 0)
+        self._balance = self._watched * each
         if self._loss >= self._parameters.change_after:
             self._technique = "software" if self._technique == "hardware" else "hardware"
-            self._loss = 0
+            self._loss, self._balance = 0, -self._balance
             emit(CHANGE, 1)

@@ -58,12 +58,14 @@ class NestedPaging(Mechanism):
     def serve(self, event: Event, emit: Emit) -> None:
         """Take pages into use or free them."""
         if event.kind == _FIRST_TOUCH:
-            emit("nested_violation", event.count)
+            self._back(event.count, emit)
         elif event.kind == _PTE_CLEAR:
             self._in_use = max(self._in_use - event.count, 0)  # pages mapped before the run may be freed in it
         else:
             self._in_use += event.count
-            missing = max(self._in_use - self._backed, 0)
-            violations = -(-missing // self._pages_per_violation)
-            self._backed += violations * self._pages_per_violation
-            emit("nested_violation", violations)
+            self._back(max(self._in_use - self._backed, 0), emit)
+
+    def _back(self, pages: int, emit: Emit) -> None:
+        violations = -(-pages // self._pages_per_violation)
+        self._backed += violations * self._pages_per_violation
+        emit("nested_violation", violations)

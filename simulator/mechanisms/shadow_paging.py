@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -88,7 +88,7 @@ class ShadowPaging(Mechanism):
         self._parameters = parameters
         self._spaces = CurrentSpaces()
         self._shadows: OrderedDict[int, _Shadow] = OrderedDict()
-        self._faulting: dict[int, tuple[int, int]] = {}
+        self._faulting: dict[int, tuple[int, int, int]] = {}
         self._recyclable = 0
 
     def reads(self) -> frozenset[int]:
@@ -103,7 +103,7 @@ class ShadowPaging(Mechanism):
         """Serve one event, or several alike."""
         if event.kind == _PAGE_FAULT:
             emit("true_fault", event.count)
-            self._faulting[event.vcpu] = (self._spaces.of(event), event.page)
+            self._faulting[event.vcpu] = (self._spaces.of(event), event.page, event.count)
         elif event.kind in _WRITES:
             self._write(event, emit)
         elif event.kind == _TOUCH:
@@ -122,11 +122,16 @@ class ShadowPaging(Mechanism):
         if not shadow.rooted:
             shadow.rooted = True
             emit("build_shadow_root", 1)
-            rooted = [each for each, kept in self._shadows.items() if kept.rooted]
-            if len(rooted) > self._parameters.cached_roots:
-                del self._shadows[rooted[0]]
-                emit("free_shadow_root", 1)
+            self._evict(space, emit)
         return shadow
+
+    def _evict(self, space: int, emit: Emit) -> None:
+        """Drop the shadow that ran longest ago, if there are too many; those that run now are never dropped."""
+        rooted = [each for each, kept in self._shadows.items() if kept.rooted]
+        idle = [each for each in rooted if each != space and each not in self._spaces.running()]
+        if len(rooted) > self._parameters.cached_roots and idle:
+            del self._shadows[idle[0]]
+            emit("free_shadow_root", 1)
 
     def _destroy(self, space: int, emit: Emit) -> None:
         """Drop the shadow of a dead space; some of its tables stay traced."""
@@ -171,6 +176,15 @@ class ShadowPaging(Mechanism):
         return page // self._parameters.entries_per_table if page >= 0 else _UNPLACED
 
     def _write(self, event: Event, emit: Emit) -> None:
+        """Write entries, those of each page of a page table by themselves."""
+        size = self._parameters.entries_per_table
+        while event.page >= 0 and event.page % size + event.count > size:
+            part = size - event.page % size
+            self._write_table(replace(event, count=part), emit)
+            event = replace(event, page=event.page + part, count=event.count - part)
+        self._write_table(event, emit)
+
+    def _write_table(self, event: Event, emit: Emit) -> None:
         space, name = self._spaces.of(event), _WRITES[event.kind]
         table = self._table(event.page)
         shadow = self._traced_shadow(space, table)
@@ -183,11 +197,12 @@ class ShadowPaging(Mechanism):
             self._write_without_trace(shadow, table, event, emit)
 
     def _retry(self, space: int, event: Event, emit: Emit) -> None:
-        """Make the faulting access again, after its entry was written to a table without a shadow."""
-        if event.kind == _PTE_CLEAR or event.page < 0 or self._faulting.get(event.vcpu) != (space, event.page):
+        """Make faulting accesses again, after their entries were written to a table without a shadow."""
+        faulting, page, faults = self._faulting.get(event.vcpu, (space, -1, 0))
+        if event.kind == _PTE_CLEAR or event.page < 0 or (faulting, page) != (space, event.page):
             return
         del self._faulting[event.vcpu]
-        self._touch(self._shadow(space, emit), range(event.page, event.page + 1), emit)
+        self._touch(self._shadow(space, emit), range(page, page + min(faults, event.count)), emit)
 
     def _traced(self, shadow: _Shadow, event: Event, emit: Emit) -> None:
         name = _WRITES[event.kind]

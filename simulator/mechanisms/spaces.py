@@ -20,6 +20,10 @@ class CurrentSpaces:
         """Note a switch."""
         self._current[event.vcpu] = event.space
 
+    def running(self) -> frozenset[int]:
+        """Return the spaces in which virtual CPUs run."""
+        return frozenset(self._current.values())
+
     def of(self, event: Event) -> int:
         """Return the space of an event: the one it names, else the one in which its virtual CPU runs."""
         return event.space if event.space >= 0 else self._current.get(event.vcpu, KERNEL_SPACE)
