@@ -7,11 +7,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from simulator.spec.build import check_document
+from simulator.mechanisms import BY_NAME, Parameters
+from simulator.spec.build import check_document, load_model
 from simulator.spec.library import root
 
 PAGES = [page for page in (root() / "README.md", *sorted((root() / "docs").glob("*.md"))) if page.is_file()]
@@ -63,3 +66,86 @@ def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+# The page of the models.
+
+STATUSES = ("published", "derived", "assumed", "fitted")
+SHOWN_IN = {
+    "shadow_paging": "pentium4-672/hardware-vmm",
+    "nested_paging": "lookahead/nested-paging",
+    "hybrid": "lookahead/hybrid-vmm",
+    "binary_translation": "pentium4-672/software-vmm",
+    "adaptive_translation": "pentium4-672/software-vmm",
+    "translation_cache": "pentium4-672/software-vmm",
+    "trap_and_emulate": "pentium4-672/trap-and-emulate",
+    "vm_exits": "pentium4-672/hardware-vmm",
+    "direct_execution": "pentium4-672/native",
+    "no_cost": "pentium4-672/native",
+    "tlb": "pentium4-672/native",
+    "page_walk": "pentium4-672/native",
+}
+"""The model whose values the table of a mechanism's parameters has."""
+
+
+documented = pytest.mark.skipif(not (root() / "docs").is_dir(), reason="no documentation in an installed package")
+
+
+def models_page() -> str:
+    return (root() / "docs" / "models.md").read_text(encoding="utf-8")
+
+
+def sections() -> dict[str, str]:
+    """Return the section of each mechanism, in the order of the page."""
+    parts = re.split(r"^##+ `(\w+)`.*$|^## .*$", models_page(), flags=re.MULTILINE)
+    return {name: text for name, text in zip(parts[1::2], parts[2::2], strict=True) if name}
+
+
+def cell(value: object) -> str:
+    """Return how a table says a value: numbers and words as in YAML, mappings by how many entries they have."""
+    if isinstance(value, Mapping):
+        return str(len(value))
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+@documented
+def test_the_models_page_has_every_mechanism_in_order() -> None:
+    assert list(sections()) == list(BY_NAME)
+
+
+@documented
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_models_page_has_every_parameter_and_its_shipped_value(name: str) -> None:
+    _, model, _ = load_model(root() / "cost_models" / f"{SHOWN_IN[name]}.yaml")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", sections()[name], re.MULTILINE))
+    shipped = {key: getattr(model.mechanisms[name], key) for key in BY_NAME[name].schema.model_fields}
+    assert rows.keys() == shipped.keys()
+    for key, value in shipped.items():
+        if not isinstance(value, Parameters):
+            said = rows[key].split()[0] if isinstance(value, Mapping) else rows[key]
+            assert said == cell(value), f"{name}.{key}"
+
+
+@documented
+def test_the_models_page_counts_the_costs_of_every_model() -> None:
+    """An abstract model cannot take all of its actions, and is not counted."""
+    expected = {}
+    for path in sorted((root() / "cost_models").rglob("*.yaml")):
+        spec, model, _ = load_model(path)
+        taken = {action for _, action in model.build().leaving()} & model.costs.entries.keys()
+        counts = Counter(model.costs.entries[action].status for action in taken)
+        name = path.relative_to(root() / "cost_models").with_suffix("").as_posix()
+        expected[name] = ["–"] * 4 if spec.abstract else [str(counts[status]) for status in STATUSES]
+    rows = re.findall(r"^\| `([\w-]+/[\w-]+)` \|.*?\|(.*)\|$", models_page(), re.MULTILINE)
+    assert {name: [part.strip() for part in numbers.split("|")] for name, numbers in rows} == expected
+
+
+@documented
+def test_pictures_are_small_and_all_shown() -> None:
+    pictures = sorted((root() / "docs" / "pictures").glob("*.svg"))
+    assert {f"pictures/{picture.name}" for picture in pictures} == set(
+        re.findall(r"\]\((pictures/[^)]+)\)", models_page())
+    )
+    for picture in pictures:
+        assert picture.stat().st_size < 8000, picture.name
+        assert "<title" in picture.read_text(encoding="utf-8")
