@@ -266,8 +266,15 @@ def test_a_row_of_writes_over_two_tables_is_served_table_by_table() -> None:
 def test_several_faults_of_one_row_are_all_made_again() -> None:
     chain = build(shadow_paging={})
     taken(chain, RUNS, SHADOW)
-    faults = [event("page_fault", 3, page=9000), event("pte_set", 3, page=9000)]
-    assert taken(chain, *faults) == {"true_fault": 3, "pte_set": 3, "hidden_fault": 3}
+    faults = [event("page_fault", 3, page=9215), event("pte_set", 3, page=9215)]
+    assert taken(chain, *faults) == {"true_fault": 3, "pte_set": 2, "traced_pte_set": 1, "hidden_fault": 2}
+
+
+def test_of_the_entries_set_around_a_fault_one_is_touched() -> None:
+    chain = build(shadow_paging={})
+    taken(chain, RUNS, SHADOW)
+    around = [event("page_fault", page=9000), event("pte_set", 16, page=9000)]
+    assert taken(chain, *around) == {"true_fault": 1, "pte_set": 16, "hidden_fault": 1}
 
 
 def test_the_shadow_of_a_space_that_runs_is_never_dropped() -> None:

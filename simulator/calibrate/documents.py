@@ -68,7 +68,9 @@ class Targets:
         assert experiment.spec.fit is not None, "the caller has checked that there is a section fit"
         writes = experiment.spec.fit.writes
         target = out or Path("results") / f"{path.stem}.fit{'.yaml' if len(writes) == 1 else ''}"
-        several = {name: target / f"{name.replace('/', '-')}.yaml" for name in writes}
+        labels = [name.partition(".")[2] for name in writes]
+        stems = labels if len(set(labels)) == len(labels) else writes
+        several = {name: target / f"{stem.replace('/', '-')}.yaml" for name, stem in zip(writes, stems, strict=True)}
         self.files = {writes[0]: target} if len(writes) == 1 else several
         self.bases = {name: _base(path, name, file) for name, file in self.files.items()}
         for name, file in self.files.items():
@@ -96,13 +98,15 @@ def document(fit: Fit, name: str, base: str) -> dict[str, Any]:
         "title": f"{plain(title) if title else name}, fitted to: {fit.experiment.spec.title}",
         "extends": base,
         **values,
-        "provenance": provenance(fit),
+        "provenance": provenance(fit, part),
     }
 
 
-def provenance(fit: Fit) -> dict[str, Any]:
-    """Return how the values were found, as a plain mapping that is the same whenever the fit is."""
+def provenance(fit: Fit, part: tuple[str, ...]) -> dict[str, Any]:
+    """Return how the values of a part were found, as a plain mapping that is the same whenever the fit is."""
     experiment = fit.experiment
+    estimates = [each for each in fit.estimates if any(path[:2] == part for path in each.parameter.paths)]
+    rows = [row for row in fit.rows if (row.workload if part[0] == "workloads" else row.model) == part[1]]
     assert experiment.spec.fit is not None, "it was fitted"
     return {
         "tool": "vmmsim calibrate fit",
@@ -112,9 +116,9 @@ def provenance(fit: Fit) -> dict[str, Any]:
         "experiment_sha256": fingerprint(fit.given.tree),
         "seed": experiment.spec.seed,
         "evaluations": fit.evaluations,
-        "parameters": [estimate_as_data(estimate) for estimate in fit.estimates],
-        "references": [figure_as_data(row) for row in fit.rows],
-        "sum_of_squares": f"{sum(residual**2 for residual in fit.residuals):.4g}",
+        "parameters": [estimate_as_data(estimate) for estimate in estimates],
+        "references": [figure_as_data(row) for row in rows],
+        "sum_of_squares_of_all": f"{sum(residual**2 for residual in fit.residuals):.4g}",
         "warnings": list(fit.warnings),
     }
 

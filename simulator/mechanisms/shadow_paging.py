@@ -188,28 +188,39 @@ class ShadowPaging(Mechanism):
         space, name = self._spaces.of(event), _WRITES[event.kind]
         table = self._table(event.page)
         shadow = self._traced_shadow(space, table)
-        if shadow is None:
+        if shadow is None and len(self._made_again(event)) > 1:  # once the first is made again, its table is traced
+            self._write_table(replace(event, count=1), emit)
+            self._write_table(replace(event, page=event.page + 1, count=event.count - 1), emit)
+        elif shadow is None:
             emit(name, event.count)
-            self._retry(space, event, emit)
+            self._retry(event, emit)
         elif self._parameters.coherency == "trace":
             self._traced(shadow, event, emit)
         else:
             self._write_without_trace(shadow, table, event, emit)
 
-    def _retry(self, space: int, event: Event, emit: Emit) -> None:
+    def _made_again(self, event: Event) -> range:
+        """Return the pages written whose accesses faulted just before, and are made again when the guest returns."""
+        space, first, faults = self._faulting.get(event.vcpu, (0, -1, 0))
+        if event.kind == _PTE_CLEAR or event.page < 0 or first < 0 or space != self._spaces.of(event):
+            return range(0)
+        return range(max(first, event.page), min(first + faults, event.page + event.count))
+
+    def _retry(self, event: Event, emit: Emit) -> None:
         """Make faulting accesses again, after their entries were written to a table without a shadow."""
-        faulting, page, faults = self._faulting.get(event.vcpu, (space, -1, 0))
-        if event.kind == _PTE_CLEAR or event.page < 0 or (faulting, page) != (space, event.page):
-            return
-        del self._faulting[event.vcpu]
-        self._touch(self._shadow(space, emit), range(page, page + min(faults, event.count)), emit)
+        again = self._made_again(event)
+        if again:
+            self._touch(self._shadow(self._spaces.of(event), emit), again, emit)
+            _, first, faults = self._faulting[event.vcpu]
+            if again.stop == first + faults:
+                del self._faulting[event.vcpu]
 
     def _traced(self, shadow: _Shadow, event: Event, emit: Emit) -> None:
         name = _WRITES[event.kind]
         written = pages(event) if event.page >= 0 else range(0)
         if event.kind == _PTE_SET and not self._parameters.eager_install:
             emit("traced_pte_set_only", event.count)
-            self._retry(self._spaces.of(event), event, emit)
+            self._retry(event, emit)
             return
         emit(f"traced_{name}", event.count)
         if event.kind == _PTE_SET:
@@ -227,7 +238,7 @@ class ShadowPaging(Mechanism):
         shadow.stale += event.count
         if event.kind == _PTE_CLEAR and event.page >= 0:
             shadow.entries.difference_update(pages(event))
-        self._retry(self._spaces.of(event), event, emit)
+        self._retry(event, emit)
 
     def _resync(self, shadow: _Shadow, emit: Emit) -> None:
         emit("resync_shadow_entry", shadow.stale)
