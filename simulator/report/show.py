@@ -55,6 +55,10 @@ def document(path: Path) -> View:
 def _model(path: Path) -> View:
     """Show what each event costs under a model, by action, and where each cost comes from."""
     spec, model, _ = load_model(path)
+    title = f"{spec.title} ({spec.machine.name}, {spec.machine.clock})"
+    if spec.abstract:
+        about = f"{spec.description.strip()}\n\nAbstract: other cost models extend it, and only they can be run."
+        return View((title, about.strip(), _costs(spec)), {"title": spec.title, "costs": _costs_data(spec)})
     pricing = model.start()
     unfolded = {BY_CODE[kind].name: pricing.unfold(kind) for kind in pricing.kinds()}
     events = [
@@ -66,7 +70,6 @@ def _model(path: Path) -> View:
         for name, (recipe, stateful) in unfolded.items()
     ]
     table = Grid((Column("event"), Column("actions"), Column("cycles", numeric=True)), events)
-    title = f"{spec.title} ({spec.machine.name}, {spec.machine.clock})"
     parts = (title, spec.description.strip(), grid_table(_EVENTS_TITLE, table), _costs(spec))
     recipes = {name: recipe for name, (recipe, _) in unfolded.items()}
     stateful = {name: mechanisms for name, (_, mechanisms) in unfolded.items() if mechanisms}
