@@ -297,6 +297,28 @@ def test_a_reload_validates_as_many_entries_as_there_are_at_most(prevalidated: i
     assert taken(chain, RUNS)["validate_shadow_entry"] == validated
 
 
+def test_a_table_in_use_without_a_shadow_is_never_taken_for_a_recycled_one() -> None:
+    chain = build(shadow_paging={"recycled_tables": 8})
+    write = event("pte_set", 50, space=1, page=0)
+    assert taken(chain, write) == {"pte_set": 50}
+    taken(chain, event("space_switch", space=5), event("touch", page=0), event("space_destroy", space=5))
+    assert taken(chain, event("pte_set", 50, space=1, page=100)) == {"pte_set": 50}
+    assert taken(chain, event("pte_set", 50, space=1, page=512)) == {"traced_pte_set": 50}
+
+
+def test_a_table_whose_trace_was_dropped_is_not_recycled_as_traced() -> None:
+    chain = build(shadow_paging={"recycled_tables": 8, "coherency": "resync"})
+    taken(chain, RUNS, SHADOW, event("pte_clear", 1, page=512), event("space_destroy", space=1))
+    assert taken(chain, event("pte_set", 9, space=2, page=512)) == {"pte_set": 9}
+
+
+def test_resync_of_a_space_that_runs_for_the_first_time() -> None:
+    chain = build(shadow_paging={"recycled_tables": 8, "coherency": "resync"})
+    taken(chain, RUNS, SHADOW, event("space_destroy", space=1))
+    assert taken(chain, event("pte_set", 9, space=2, page=512)) == {"drop_trace": 1, "pte_set": 9}
+    assert taken(chain, event("space_switch", space=2))["resync_shadow_entry"] == 9
+
+
 def test_resync_drops_a_trace_once_and_pays_at_the_reload() -> None:
     chain = build(shadow_paging={"coherency": "resync"})
     taken(chain, RUNS, SHADOW)
@@ -395,6 +417,24 @@ def hybrid(**parameters: Any) -> Chain:
 def test_the_hybrid_changes_when_its_technique_has_lost_enough(losses: int, changes: int) -> None:
     chain = hybrid(window=1, change_after=990, start="hardware")
     assert taken(chain, *[event("port_in")] * losses)["change_technique"] == changes
+
+
+def test_the_hybrid_translates_what_ran_on_hardware_when_it_changes() -> None:
+    software = {"binary_translation": {"in_tc": {"port_in": {"cycle": 1}}}, "translation_cache": {}}
+    hardware = {"vm_exits": {"handlers": {"port_in": {"cycle": 100}}}}
+    dearer = {"port_in": 99}
+    chain = build(
+        hybrid={
+            "software": software,
+            "hardware": hardware,
+            "hardware_dearer_by": dearer,
+            "change_after": 99,
+            "window": 1,
+        }
+    )
+    assert "translate_instruction" not in taken(chain, event("new_code", 700))
+    assert taken(chain, event("port_in"))["translate_instruction"] == 700
+    assert taken(chain, event("new_code", 50))["translate_instruction"] == 50
 
 
 def test_the_hybrid_looks_at_whole_windows_and_forgives() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from simulator.events import BY_CODE
+from simulator.events import BY_CODE, BY_NAME
 from simulator.mechanisms.adaptive_translation import AdaptiveTranslation, AdaptiveTranslationParameters
 from simulator.mechanisms.base import ActionName, Emit, Event, Mechanism, Parameters
 from simulator.mechanisms.binary_translation import BinaryTranslation, BinaryTranslationParameters
@@ -19,6 +19,7 @@ from simulator.mechanisms.vm_exits import VmExits, VmExitsParameters
 
 Technique = Literal["software", "hardware"]
 CHANGE = "change_technique"
+_NEW_CODE = BY_NAME["new_code"].code
 
 
 class SoftwareTechnique(Parameters):
@@ -73,8 +74,9 @@ class Hybrid(Mechanism):
     """A VMM that changes its execution technique with the guest's behaviour (Adams & Agesen 2006, section 7.3).
 
     Reads and answers: what its two techniques do. State: the technique; the balance of the present window; the present
-    technique's loss, summed over windows and never below zero; and the state of both techniques, which keep their
-    translations. Emits: the actions of the present technique, and ``change_technique``.
+    technique's loss, summed over windows and never below zero; new code that ran on hardware and has no translation
+    yet; the state of both techniques, which keep their translations. Emits: the actions of the present technique, and
+    ``change_technique``.
 
     A window's loss is what the present technique cost beyond the other, by ``hardware_dearer_by``. So, in the VMM's own
     terms, n changes cost at most n + 1 times (``change_after`` and the loss of one window) beyond the better of
@@ -92,7 +94,7 @@ class Hybrid(Mechanism):
             "hardware": parameters.hardware.chain(),
         }
         self._technique: Technique = parameters.start
-        self._watched = self._balance = self._loss = 0
+        self._watched = self._balance = self._loss = self._untranslated = 0
 
     def reads(self) -> frozenset[int]:
         """Return the kinds that either technique serves, or whose frequency matters to the choice."""
@@ -114,7 +116,10 @@ class Hybrid(Mechanism):
             chain = self._techniques[self._technique]
             if event.kind in chain.reads():
                 chain.serve(replace(event, count=n), emit)
-            self._watch(BY_CODE[event.kind].name, n, emit)
+            if event.kind == _NEW_CODE and self._technique == "hardware":
+                self._untranslated += n
+            if self._watch(BY_CODE[event.kind].name, n):
+                self._change(event, emit)
 
     def answer(self, action: str, n: int, event: Event, emit: Emit) -> None:
         """Carry actions out by the present technique; one that it has no part in keeps its own price."""
@@ -124,7 +129,17 @@ class Hybrid(Mechanism):
                 chain.answer(action, part, event, emit)
             else:
                 emit(action, part)
-            self._watch(action, part, emit)
+            if self._watch(action, part):
+                self._change(event, emit)
+
+    def _change(self, event: Event, emit: Emit) -> None:
+        """Take the other technique; what ran for the first time on hardware now has to be translated."""
+        self._technique = "software" if self._technique == "hardware" else "hardware"
+        emit(CHANGE, 1)
+        software = self._techniques["software"]
+        if self._technique == "software" and self._untranslated and _NEW_CODE in software.reads():
+            software.serve(replace(event, kind=_NEW_CODE, count=self._untranslated), emit)
+            self._untranslated = 0
 
     def _loss_of(self, name: str) -> int:
         """Return by how much the present technique is dearer than the other, for one event or action."""
@@ -143,20 +158,20 @@ class Hybrid(Mechanism):
             yield part
             n -= part
 
-    def _watch(self, name: str, n: int, emit: Emit) -> None:
-        """Add to the balance; at the end of a window, see whether the other technique has been better for long."""
+    def _watch(self, name: str, n: int) -> bool:
+        """Add to the balance; at the end of a window, tell whether the other technique has been better for long."""
         if name not in self._parameters.hardware_dearer_by:
-            return
+            return False
         window, each = self._parameters.window, self._loss_of(name)
         first = min(n, window - self._watched)
         self._watched += first
         self._balance += first * each
         if self._watched < window:
-            return
+            return False
         windows, self._watched = divmod(n - first, window)
         self._loss = max(max(self._loss + self._balance, 0) + windows * window * each, 0)
         self._balance = self._watched * each
-        if self._loss >= self._parameters.change_after:
-            self._technique = "software" if self._technique == "hardware" else "hardware"
-            self._loss, self._balance = 0, -self._balance
-            emit(CHANGE, 1)
+        if self._loss < self._parameters.change_after:
+            return False
+        self._loss, self._balance = 0, -self._balance
+        return True

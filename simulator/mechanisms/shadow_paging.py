@@ -50,12 +50,14 @@ class ShadowPagingParameters(Parameters):
 class _Shadow:
     """The shadow of one address space: entries by page, the guest tables that have shadows, and stale writes.
 
-    ``rooted`` is false while the space has traced tables but never ran.
+    ``rooted`` is false while the space never ran. ``plain`` are tables in use that have no shadow. ``untraced`` are
+    those with a shadow whose trace was dropped.
     """
 
     rooted: bool = False
     entries: set[int] = field(default_factory=set)
     tables: set[int] = field(default_factory=set)
+    plain: set[int] = field(default_factory=set)
     untraced: set[int] = field(default_factory=set)
     stale: int = 0
 
@@ -137,18 +139,22 @@ class ShadowPaging(Mechanism):
         """Drop the shadow of a dead space; some of its tables stay traced."""
         shadow = self._shadows.pop(space, None)
         if shadow is not None:
-            self._recyclable = min(self._recyclable + len(shadow.tables), self._parameters.recycled_tables)
+            traced = len(shadow.tables - shadow.untraced)
+            self._recyclable = min(self._recyclable + traced, self._parameters.recycled_tables)
             emit("free_shadow_root", int(shadow.rooted))
 
     def _traced_shadow(self, space: int, table: int) -> _Shadow | None:
-        """Return the shadow of a space if one of its tables is traced, a recycled one included; else None."""
-        shadow = self._shadows.get(space)
-        if shadow is not None and (table in shadow.tables or (table == _UNPLACED and shadow.tables)):
+        """Return the shadow of a space if one of its tables is traced; else None.
+
+        A table that is new to its space may be one of a dead space, which still is.
+        """
+        shadow = self._shadows.setdefault(space, _Shadow())
+        if table in shadow.tables or (table == _UNPLACED and shadow.tables):
             return shadow
-        if not self._recyclable:
+        if table in shadow.plain or not self._recyclable:
+            shadow.plain.add(table)
             return None
         self._recyclable -= 1
-        shadow = self._shadows.setdefault(space, _Shadow())
         shadow.tables.add(table)
         return shadow
 
@@ -157,7 +163,7 @@ class ShadowPaging(Mechanism):
         emit("switch_space", event.count)
         shadow = self._shadows.get(event.space)
         if shadow is None or not shadow.rooted:
-            self._shadow(event.space, emit)
+            self._resync(self._shadow(event.space, emit), emit)
             emit("reload_shadow_root", event.count - 1)
             return
         self._shadows.move_to_end(event.space)
