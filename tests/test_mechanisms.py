@@ -437,6 +437,47 @@ def test_the_hybrid_translates_what_ran_on_hardware_when_it_changes() -> None:
     assert taken(chain, event("new_code", 50))["translate_instruction"] == 50
 
 
+@pytest.mark.parametrize("before", [0, 1, 30, 49])
+def test_the_hybrid_never_cuts_a_row_that_it_does_not_watch(before: int) -> None:
+    software = {"binary_translation": {"in_tc": {"port_in": {"cycle": 1}}}, "translation_cache": {}}
+    hardware = {"vm_exits": {"handlers": {"port_in": {"cycle": 100}}}}
+    chain = build(
+        hybrid={
+            "software": software,
+            "hardware": hardware,
+            "hardware_dearer_by": {"port_in": 99},
+            "window": 50,
+            "start": "software",
+        }
+    )
+    if before:
+        taken(chain, event("port_in", before))
+    assert taken(chain, event("new_code", 120_000))["chain_unit"] == 10_000
+
+
+def test_the_hybrid_refuses_names_that_nothing_serves() -> None:
+    with pytest.raises(ValueError, match="neither technique serves 'sysscall'.*did you mean 'syscall'"):
+        hybrid(hardware_dearer_by={"sysscall": 3})
+
+
+def test_a_long_row_with_faults_at_its_end_is_served_at_once() -> None:
+    chain = build(shadow_paging={"entries_per_table": 8192})
+    taken(chain, RUNS)
+    rows = [event("page_fault", 2, page=6000), event("pte_set", 6002, page=0)]
+    assert taken(chain, *rows) == {"true_fault": 2, "pte_set": 6001, "hidden_fault": 1, "traced_pte_set": 1}
+
+
+def test_counts_in_a_recipe_add_to_the_callout_of_its_form() -> None:
+    chain = build(binary_translation={"callout": {"cpuid": {"callout": 2, "emulate": 1}}})
+    assert taken(chain, event("cpuid")) == {"callout": 3, "emulate": 1}
+
+
+def test_two_operations_cannot_share_an_innocent_action() -> None:
+    form = {"trapping": {"trap": 1}, "adapted": {"callout": 1}, "innocent": "pte_set"}
+    with pytest.raises(ValueError, match="same innocent action: pte_set"):
+        build(adaptive_translation={"operations": {"traced_pte_set": form, "traced_pte_clear": form}})
+
+
 def test_the_hybrid_looks_at_whole_windows_and_forgives() -> None:
     chain = hybrid(window=10, change_after=990, start="hardware")
     assert "change_technique" not in taken(chain, *[event("port_in")] * 9)

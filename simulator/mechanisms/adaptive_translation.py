@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simulator.events import BY_CODE, BY_NAME
 from simulator.mechanisms.base import ActionName, Emit, Event, Mechanism, Parameters, Recipe
@@ -36,6 +36,14 @@ class AdaptiveTranslationParameters(Parameters):
     operations: Annotated[dict[ActionName, AdaptiveOperation], Field(min_length=1)]
     guilty_after: Annotated[int, Field(ge=1)] = 2
     innocent_after: Annotated[int, Field(ge=0)] = 1000
+
+    @model_validator(mode="after")
+    def _innocent_actions_differ(self) -> AdaptiveTranslationParameters:
+        named = [form.innocent for form in self.operations.values() if form.innocent]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ValueError(f"two operations have the same innocent action: {', '.join(twice)}")
+        return self
 
 
 @dataclass(slots=True)

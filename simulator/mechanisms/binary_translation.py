@@ -38,6 +38,7 @@ class BinaryTranslation(StatelessMechanism):
     schema = BinaryTranslationParameters
 
     def __init__(self, parameters: BinaryTranslationParameters) -> None:
-        callouts = {event: {"callout": 1, **recipe} for event, recipe in parameters.callout.items()}
-        traps = {event: {"trap": 1, **recipe} for event, recipe in parameters.trap.items()}
-        super().__init__(add_recipes(parameters.transitions, parameters.in_tc, callouts, traps))
+        forms = (parameters.transitions, parameters.in_tc, parameters.callout, parameters.trap)
+        callouts = {operation: {"callout": 1} for operation in parameters.callout}
+        traps = {operation: {"trap": 1} for operation in parameters.trap}
+        super().__init__(add_recipes(callouts, traps, *forms))

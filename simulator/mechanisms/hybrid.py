@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from simulator.errors import did_you_mean
 from simulator.events import BY_CODE, BY_NAME
 from simulator.mechanisms.adaptive_translation import AdaptiveTranslation, AdaptiveTranslationParameters
 from simulator.mechanisms.base import ActionName, Emit, Event, Mechanism, Parameters
@@ -68,6 +69,16 @@ class HybridParameters(Parameters):
     window: Annotated[int, Field(ge=1)] = 1000
     change_after: Annotated[int, Field(ge=1)] = 1_000_000
     start: Technique = "hardware"
+
+    @model_validator(mode="after")
+    def _names_are_served(self) -> HybridParameters:
+        chains = (self.software.chain(), self.hardware.chain())
+        kinds = {BY_CODE[kind].name for chain in chains for kind in chain.reads()}
+        known = kinds.union(*(chain.answers() for chain in chains))
+        for name in self.hardware_dearer_by:
+            if name not in known:
+                raise ValueError(f"neither technique serves '{name}', in hardware_dearer_by{did_you_mean(name, known)}")
+        return self
 
 
 class Hybrid(Mechanism):
@@ -148,6 +159,9 @@ class Hybrid(Mechanism):
 
     def _parts(self, name: str, n: int) -> Iterator[int]:
         """Cut events alike in a row where the technique may change: at the ends of windows that add up to too much."""
+        if name not in self._parameters.hardware_dearer_by:
+            yield n
+            return
         while n:
             part, loss = n, self._loss_of(name)
             if self._watched:

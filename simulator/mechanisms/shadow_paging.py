@@ -91,7 +91,7 @@ class ShadowPaging(Mechanism):
         self._spaces = CurrentSpaces()
         self._shadows: OrderedDict[int, _Shadow] = OrderedDict()
         self._faulting: dict[int, tuple[int, int, int]] = {}
-        self._recyclable = 0
+        self._recyclable = self._rooted = 0
 
     def reads(self) -> frozenset[int]:
         """Return the kinds that concern page tables and address spaces."""
@@ -129,10 +129,14 @@ class ShadowPaging(Mechanism):
 
     def _evict(self, space: int, emit: Emit) -> None:
         """Drop the shadow that ran longest ago, if there are too many; those that run now are never dropped."""
-        rooted = [each for each, kept in self._shadows.items() if kept.rooted]
-        idle = [each for each in rooted if each != space and each not in self._spaces.running()]
-        if len(rooted) > self._parameters.cached_roots and idle:
-            del self._shadows[idle[0]]
+        self._rooted += 1
+        if self._rooted <= self._parameters.cached_roots:
+            return
+        running = self._spaces.running() | {space}
+        idle = next((each for each, kept in self._shadows.items() if kept.rooted and each not in running), None)
+        if idle is not None:
+            del self._shadows[idle]
+            self._rooted -= 1
             emit("free_shadow_root", 1)
 
     def _destroy(self, space: int, emit: Emit) -> None:
@@ -141,6 +145,7 @@ class ShadowPaging(Mechanism):
         if shadow is not None:
             traced = len(shadow.tables - shadow.untraced)
             self._recyclable = min(self._recyclable + traced, self._parameters.recycled_tables)
+            self._rooted -= shadow.rooted
             emit("free_shadow_root", int(shadow.rooted))
 
     def _traced_shadow(self, space: int, table: int) -> _Shadow | None:
@@ -194,9 +199,11 @@ class ShadowPaging(Mechanism):
         space, name = self._spaces.of(event), _WRITES[event.kind]
         table = self._table(event.page)
         shadow = self._traced_shadow(space, table)
-        if shadow is None and len(self._made_again(event)) > 1:  # once the first is made again, its table is traced
-            self._write_table(replace(event, count=1), emit)
-            self._write_table(replace(event, page=event.page + 1, count=event.count - 1), emit)
+        again = self._made_again(event)
+        if shadow is None and len(again) > 1:  # once the first is made again, its table is traced
+            first = again.start + 1 - event.page
+            self._write_table(replace(event, count=first), emit)
+            self._write_table(replace(event, page=again.start + 1, count=event.count - first), emit)
         elif shadow is None:
             emit(name, event.count)
             self._retry(event, emit)
