@@ -71,6 +71,17 @@ def test_every_experiment_of_a_folder_runs_and_there_is_one_table(folder: Path) 
     assert "2 experiments" in done.stdout
 
 
+def test_show_prints_what_run_printed(folder: Path) -> None:
+    (folder / "set/a.yaml").write_text(EXPERIMENT + "plots: [cost-per-event]\n")
+    printed = vmmsim("run", "set/a.yaml", "--out", "out", cwd=folder).stdout
+    shown = vmmsim("show", "out", cwd=folder).stdout
+    for line in printed.splitlines()[:-1]:
+        assert line in shown, "all but the names of the files that were written"
+    assert "source: made up" in shown
+    assert "note: w, percent of baseline: it is <i>made up</i>" in shown
+    assert "note: plot 'cost-per-event' is left out" in shown
+
+
 def test_the_index_links_the_reports_and_escapes_names(folder: Path) -> None:
     break_one(folder)
     (folder / "set/a.yaml").write_text(EXPERIMENT + "plots: [cost-per-event, slowdown]\n")

@@ -167,7 +167,7 @@ def test_an_event_kind_has_a_style_of_its_own_and_keeps_it() -> None:
     assert len({style.event_style(name) for name in names}) == len(names)
 
 
-def test_at_most_eight_kinds_are_coloured_and_the_rest_is_other() -> None:
+def test_at_most_ten_kinds_are_coloured_and_the_rest_is_other() -> None:
     frames = Frames([("w", "native", "", kind.name, 10 + kind.code) for kind in KINDS])
     [(_, page)] = frames.draw("time-by-event")
     labels = _legend(page)

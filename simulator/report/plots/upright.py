@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.report.plots.data import Bars, Case
-from simulator.report.plots.figure import PUBLISHED, Sheet, axes_at, handles, pages, published_handle
-from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, Style
+from simulator.report.plots.figure import PUBLISHED, Sheet, axes_at, handles, is_in_the_way, pages, published_handle
+from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, WHITE, Style
 from simulator.report.plots.text import inches, lines, shortened
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ HEIGHT = 1.8  # inches of the axes
 _PITCH = 0.135  # inches from one vertical bar to the next: a rotated value fits
 _WIDEST = 0.3  # inches that a bar is wide at most
 _LEFT, _RIGHT = 0.56, 0.04  # inches for the ticks and the label of the axis, and to the right of it
+_NEAR = 0.05  # inches around the value of a bar that its text keeps clear
+_ABOVE, _INSIDE = 2, 3.5  # points from the end of a bar to its text
+_INSIDE_BOX: Mapping[str, Any] = {"facecolor": WHITE, "linewidth": 0, "pad": 0.8}
 _SLANT = 35  # degrees that names are aslant which do not fit side by side
 _SLANTED = 1.4  # inches that such a name is long at most
 
@@ -87,17 +90,27 @@ class UprightBars(ABC):
             axes.bar(x, value - floor, width, bottom=floor, **self.styles[model].bar)
         if mark:
             axes.plot([x - width / 2, x + width / 2], [mark, mark], **PUBLISHED)
-        top = max(value or floor, mark or floor)
+        text, top = self.text(value), value or floor
+        start, end, across = (_height(axes, place) for place in (floor, top, mark or floor))
+        inside = is_in_the_way(across, end, _NEAR, inches(text) + _NEAR)
+        if inside and end - start < inches(text) + _NEAR:  # a bar too short for its text
+            inside, top = False, max(top, mark or floor)
         axes.annotate(
-            self.text(value),
+            text,
             (x, top),
-            (0, 2),
+            (0, -_INSIDE if inside else _ABOVE),
             textcoords="offset points",
             ha="center",
-            va="bottom",
+            va="top" if inside else "bottom",
             rotation=90,
-            bbox=self.text_box,
+            bbox=_INSIDE_BOX if inside else self.text_box,
         )
+
+
+def _height(axes: Axes, place: float) -> float:
+    """Return how many inches a place is above the lower end of the axes, whose limits are set."""
+    bottom, up = (float(axes.transData.transform((0, y))[1]) for y in (axes.get_ylim()[0], place))
+    return (up - bottom) / axes.figure.dpi
 
 
 @dataclass(frozen=True)
