@@ -19,6 +19,7 @@ from simulator.errors import InputError, SimulatorError
 if TYPE_CHECKING:
     from simulator.report.collection import Collection
     from simulator.result import Result
+    from simulator.run import Progress
 
 _PIPED_WIDTH = 160
 _WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -105,8 +106,11 @@ def run(
         return
     target = out or Path("results") / path.stem
     check_target(target)
-    result, resolved_yaml = _replayed(path, settings)
-    write_result(result, target, resolved_yaml, plots)
+    with _progress() as progress:
+        result, resolved_yaml = _replayed(path, settings, progress)
+        if progress and plots and result.plots:
+            progress("drawing plots", 0, 0)
+        write_result(result, target, resolved_yaml, plots)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
@@ -130,15 +134,14 @@ def _experiment_or_folder(reference: str) -> Path:
         return folder
 
 
-def _replayed(path: Path, settings: Sequence[str]) -> tuple[Result, str]:
+def _replayed(path: Path, settings: Sequence[str], progress: Progress | None) -> tuple[Result, str]:
     """Load and run an experiment; return its result, and its input with all that it refers to."""
     from simulator.run import readable, run_experiment
     from simulator.spec.build import load_experiment
     from simulator.spec.node import plain
 
     loaded = load_experiment(path, settings)
-    with _progress() as progress:
-        result = run_experiment(loaded, progress=progress)
+    result = run_experiment(loaded, progress=progress)
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
 
@@ -151,10 +154,11 @@ def _run_folder(folder: Path, out: Path | None, settings: Sequence[str], as_json
     name = folder.resolve().name
     target = out or Path("results") / name
     faults: list[Exception] = []
-    with collecting(target, name, settings) as collection:
-        for path in paths:
+    with collecting(target, name, settings) as collection, _progress() as progress:
+        for number, path in enumerate(paths, 1):
+            part = _part(progress, path.stem, number, len(paths))
             try:
-                collection.add(path.stem, *_replayed(path, settings), plots)
+                collection.add(path.stem, *_replayed(path, settings, part), plots)
             except (SimulatorError, OSError) as error:
                 faults.append(error)
                 collection.fail(path.stem, str(error))
@@ -166,6 +170,18 @@ def _run_folder(folder: Path, out: Path | None, settings: Sequence[str], as_json
     if faults:
         refused = len(faults) == len(paths) and all(isinstance(e, (InputError, *_WRONG_PATH)) for e in faults)
         raise typer.Exit(2 if refused else 1)
+
+
+def _part(progress: Progress | None, name: str, number: int, of: int) -> Progress | None:
+    """Return a callback for one experiment of several: it advances the bar of all, where each has the same part."""
+    if progress is None:
+        return None
+
+    def advance(_: str, done: int, total: int) -> None:
+        progress(f"experiment {number} of {of}: {name}", 1000 * (number - 1) + 1000 * done // (total or 1), 1000 * of)
+
+    advance("", 0, 1)
+    return advance
 
 
 def _print_collection(collection: Collection, target: Path, as_json: bool) -> None:
@@ -391,34 +407,41 @@ def _console() -> Any:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Give a progress callback that draws a bar once a second has passed; None where nobody is watching."""
+def _progress() -> Iterator[Progress | None]:
+    """Give a progress callback that draws a bar once a second has passed; None where nobody is watching.
+
+    A bar whose total is not known, which is then 0, moves to and fro.
+    """
     if not sys.stderr.isatty():
         yield None
         return
-    from time import monotonic
+    from threading import Timer
 
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
+    bar = rich.Progress(
+        rich.TextColumn("{task.description}", markup=False),
+        rich.BarColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
     task = bar.add_task("", total=None)
-    begin = monotonic()
+    timer = Timer(1, bar.start)  # not at the first call after a second: a first evaluation may take minutes
+    timer.daemon = True
+    timer.start()
+
+    def advance(text: str, done: int, total: int) -> None:
+        bar.update(task, description=text, completed=done)
+        bar.tasks[0].total = total or None
+
     try:
-
-        def advance(text: str, done: int, total: int) -> None:
-            if monotonic() - begin > 1 and not bar.live.is_started:
-                bar.start()
-            bar.update(task, description=text, completed=done, total=total)
-
         yield advance
     finally:
+        timer.cancel()
+        timer.join()
         bar.stop()
 
 

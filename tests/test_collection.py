@@ -71,13 +71,29 @@ def test_every_experiment_of_a_folder_runs_and_there_is_one_table(folder: Path) 
     assert "2 experiments" in done.stdout
 
 
+def test_show_prints_what_run_printed(folder: Path) -> None:
+    (folder / "set/a.yaml").write_text(EXPERIMENT + "plots: [cost-per-event]\n")
+    printed = vmmsim("run", "set/a.yaml", "--out", "out", cwd=folder).stdout
+    shown = vmmsim("show", "out", cwd=folder).stdout
+    for line in printed.splitlines()[:-1]:
+        assert line in shown, "all but the names of the files that were written"
+    assert "source: made up" in shown
+    assert "note: w, percent of baseline: it is <i>made up</i>" in shown
+    assert "note: plot 'cost-per-event' is left out" in shown
+
+
 def test_the_index_links_the_reports_and_escapes_names(folder: Path) -> None:
     break_one(folder)
+    (folder / "set/a.yaml").write_text(EXPERIMENT + "plots: [cost-per-event, slowdown]\n")
     assert vmmsim("run", "set/", cwd=folder).returncode == 1
     page = (folder / "results/set/index.html").read_text()
     outline = Outline(page)
-    links = [resource for resource in outline.resources if not resource.startswith("#")]
-    assert [unquote(link) for link in links] == ["./a/report.html", f"./{ODD}/report.html"]
+    links = [resource for resource in outline.resources if not resource.startswith(("#", "data:"))]
+    assert [unquote(link) for link in links] == ["./a/report.html", "./a/report.html", f"./{ODD}/report.html"]
+    assert outline.tags.count("img") == 1, "the first plot that was drawn, linked too"
+    anchors = {resource[1:] for resource in outline.resources if resource.startswith("#")}
+    assert anchors <= set(outline.ids) and len(outline.ids) == len(set(outline.ids))
+    assert page.count("made up</li>") == 1, "a source is named once"
     assert all((folder / "results/set" / unquote(link)).is_file() for link in links)
     assert "i" not in outline.tags and "b" not in outline.tags
     assert "it is &lt;i&gt;made up&lt;/i&gt;" in page
@@ -153,6 +169,8 @@ def test_folders_of_the_library_have_names(folder: Path, monkeypatch: pytest.Mon
     (folder / "experiments").mkdir()
     (folder / "set").rename(folder / "experiments/paper")
     monkeypatch.setattr(library, "root", lambda: folder)
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
     assert library.find_folder("paper") == folder / "experiments/paper"
     assert library.find_folder("experiments/paper") == folder / "experiments/paper"
     assert library.find_folder("papers") is None

@@ -167,7 +167,7 @@ def test_an_event_kind_has_a_style_of_its_own_and_keeps_it() -> None:
     assert len({style.event_style(name) for name in names}) == len(names)
 
 
-def test_at_most_eight_kinds_are_coloured_and_the_rest_is_other() -> None:
+def test_at_most_ten_kinds_are_coloured_and_the_rest_is_other() -> None:
     frames = Frames([("w", "native", "", kind.name, 10 + kind.code) for kind in KINDS])
     [(_, page)] = frames.draw("time-by-event")
     labels = _legend(page)
@@ -353,6 +353,46 @@ def test_performance_is_the_baseline_over_the_run_in_percent() -> None:
     assert heights == [100, 67.4], "the line of the baseline, and the mark"
     assert 100 in axes.get_yticks()
     assert _legend(page) == ["x", "y", "published"]
+
+
+def test_a_value_gives_way_to_a_mark_above_its_bar_and_stands_in_the_bar() -> None:
+    rows: list[Row] = [("w", "native", "", "halt", 50), ("w", "x", "", "halt", 100), ("w", "y", "", "halt", 1000)]
+    published = [("w", model, "percent_of_baseline", mark, "50", 0, "predicted", "F") for model, mark in (("x", 60),)]
+    [(_, page)] = Frames(rows, published).draw("performance")
+    texts = {note.get_text(): note.get_verticalalignment() for note in page.axes[0].texts}
+    assert texts == {"50.0": "top", "5": "bottom"}, "a bar too short for its value has it above"
+    assert_apart(page)
+
+
+def test_slowdown_has_marks_of_published_ratios_and_of_seconds_over_the_modelled_baseline() -> None:
+    rows: list[Row] = [("w", model, "", "halt", cost) for model, cost in (("native", MHZ), ("x", 4 * MHZ), ("y", MHZ))]
+    published = [
+        ("w", "x", "total_seconds", "0.005", "0.004", 0, "predicted", "F"),
+        ("w", "native", "total_seconds", "0.002", "0.001", 0, "predicted", "F"),
+        ("w", "y", "relative_to_baseline", "3", "1", 0, "predicted", "F"),
+    ]
+    [(_, page)] = Frames(rows, published).draw("slowdown")
+    marks = [line for line in page.axes[0].lines if line.get_linewidth() == figure.PUBLISHED["linewidth"]]
+    assert [np.asarray(mark.get_xdata())[0] for mark in marks] == pytest.approx([5, 3])
+    assert _legend(page) == ["x", "y", "published"]
+    assert_apart(page)
+
+
+def test_other_is_no_larger_than_the_least_kind_that_is_named() -> None:
+    thin = ("halt", "rdtsc", "cpuid", "port_in", "port_out", "msr_read")
+    stack = {"syscall": Fraction(10_000), **{name: Fraction(90) for name in thin}, "halt": Fraction(300)}
+    kinds = data.shown_kinds({data.Case("w", ""): {"native": stack}})
+    assert set(kinds) == {"syscall", *thin}, "together they would weigh more than halt, and than any other"
+    stack["halt"] = Fraction(600)
+    assert data.shown_kinds({data.Case("w", ""): {"native": stack}}) == ["syscall", "halt", style.OTHER]
+
+
+def test_kinds_that_meet_have_different_colours() -> None:
+    stack = {"port_in": Fraction(9), "port_out": Fraction(8), "syscall": Fraction(7), "new_code": Fraction(6)}
+    kinds = data.shown_kinds({data.Case("w", ""): {"native": stack | {"halt": Fraction(5)}}})
+    colours = [style.event_style(kind).colour for kind in kinds]
+    assert all(one != other for one, other in itertools.pairwise(colours))
+    assert kinds[0] == "port_in"
 
 
 def assert_apart(page: Figure) -> None:

@@ -106,6 +106,19 @@ def test_a_first_cell_that_repeats_is_written_once_only_in_a_grouped_table() -> 
     assert [line.split() for line in grouped] == [["x", "1"], ["2"], [], ["y", "3"]]
 
 
+def test_sources_are_named_once_below_the_comparison_a_line_each() -> None:
+    rows = [("w", "m", "total_cycles", 1, 1, 0, "input", source) for source in ("Here", "There", "Here")]
+    frames = Frames([("w", "m", "", "syscall", 1)], rows)
+    lines = [line.rstrip() for line in printed(tables.comparison_table(frames.comparison, ["a remark"]))]
+    assert lines[-3:] == ["source 1: Here", "source 2: There", "note: a remark"]
+    assert [line.split()[-1] for line in lines[3:6]] == ["1", "2", "1"]
+    page = frames.page()
+    assert page.count("There") == 1 and page.count("Here") == 1
+    assert page.count('href="#source-1"') == 2
+    frames.comparison = frames.comparison.iloc[:1]
+    assert printed(tables.comparison_table(frames.comparison))[-1].rstrip() == "source: Here"
+
+
 def test_empty_comparison_is_an_empty_table() -> None:
     assert tables.comparison_table(Frames([]).comparison).row_count == 0
 

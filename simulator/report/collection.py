@@ -52,6 +52,8 @@ class Collection:
     entries: list[Entry] = field(default_factory=list)
     rows: list[tuple[str, ComparisonRow]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    plots: dict[str, Path | None] = field(default_factory=dict)
+    """The first plot of each experiment that has been drawn."""
 
     def add(self, name: str, result: Result, resolved_yaml: str, plots: bool = True) -> None:
         """Write a result into the folder, and keep its comparison.
@@ -63,6 +65,8 @@ class Collection:
             raise InputError(f"an experiment cannot be called '{name}': the file of that name stands beside it")
         write_result(result, self.folder / name, resolved_yaml, plots)
         self.entries.append(Entry(name, result.title, result.warnings))
+        drawn = (self.folder / name / "plots" / f"{plot}.svg" for plot in result.plots)
+        self.plots[name] = next((path for path in drawn if path.is_file()), None)
         self.rows += [(name, row) for row in result.comparison]
         self.remarks += [f"{name}: {remark}" for remark in result.remarks]
 
@@ -102,7 +106,7 @@ class Collection:
         for entry in self.entries:
             has_report = (self.folder / entry.name / "report.html").is_file()
             link = f"./{quote(entry.name)}/report.html" if has_report else ""
-            yield html.IndexEntry(entry.name, entry.title, link, entry.error)
+            yield html.IndexEntry(entry.name, entry.title, link, entry.error, self.plots.get(entry.name))
 
 
 @contextmanager

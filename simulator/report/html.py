@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +17,7 @@ from simulator.report.tables import (
     Section,
     breakdown_sections,
     comparison_grid,
+    footnoted,
     human_seconds,
     totals_grid,
 )
@@ -67,6 +70,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
     below the comparison.
     """
+    figures, sources = footnoted(comparison_grid(comparison))
     return (
         _environment()
         .get_template(TEMPLATE)
@@ -75,7 +79,8 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
             description=description,
             totals=totals_grid(totals),
             baseline=baseline,
-            comparison=comparison_grid(comparison),
+            comparison=figures,
+            sources=sources,
             remarks=remarks,
             breakdowns=list(_breakdowns(breakdown)),
             breakdown_columns=BREAKDOWN_COLUMNS,
@@ -88,18 +93,31 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
 
 
 class IndexEntry(NamedTuple):
-    """An experiment of a collection: where its report is, and why it failed; empty if there is none, if it did not."""
+    """An experiment of a collection: where its report is, and why it failed; empty if there is none, if it did not.
+
+    ``plot`` is the SVG file of the plot that stands for it, None if there is none.
+    """
 
     name: str
     title: str
     link: str
     error: str
+    plot: Path | None = None
 
 
 def render_index(title: str, entries: Sequence[IndexEntry], comparison: pd.DataFrame, remarks: Sequence[str]) -> str:
     """Return the page of a collection: its experiments with links to their reports, and all comparisons."""
     template = _environment().get_template(INDEX_TEMPLATE)
-    return template.render(title=title, entries=entries, comparison=comparison_grid(comparison), remarks=remarks)
+    figures, sources = footnoted(comparison_grid(comparison))
+    return template.render(
+        title=title,
+        entries=[{**entry._asdict(), "plot": _plot(entry.plot) if entry.plot else None} for entry in entries],
+        failed=sum(bool(entry.error) for entry in entries),
+        comparison=figures,
+        groups=[(name, list(rows)) for name, rows in groupby(figures.rows, itemgetter(0))],
+        sources=sources,
+        remarks=remarks,
+    )
 
 
 def _environment() -> Environment:

@@ -17,8 +17,16 @@ from rich.table import Table
 
 from simulator.errors import InputError, SimulatorError
 from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, CONTEXT_SWITCH, WAKE
-from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds, totals_table
-from simulator.result import TotalsRow, frame
+from simulator.report.tables import (
+    Column,
+    Grid,
+    comparison_table,
+    grid_table,
+    human_count,
+    human_seconds,
+    totals_table,
+)
+from simulator.result import ComparisonRow, TotalsRow, frame
 from simulator.spec.build import load_experiment, load_model, load_operations, load_workload
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.library import FOLDERS, DocumentKind, find, names
@@ -228,21 +236,45 @@ def _experiment(path: Path) -> View:
 
 
 def result(directory: Path) -> View:
-    """Show the totals of a finished run, and what was overridden in it.
+    """Show what a run printed: its totals, the comparison, warnings and notes; and what was overridden in it.
 
     Raises:
         InputError: the directory holds something else.
     """
     try:
         metadata = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-        with (directory / "totals.csv").open(newline="", encoding="utf-8") as file:
-            totals = [_totals_row(row) for row in csv.DictReader(file)]
+        totals = [_totals_row(row) for row in _csv(directory / "totals.csv")]
+        compared = directory / "comparison.csv"
+        comparison = [_comparison_row(row) for row in _csv(compared)] if compared.is_file() else []
         experiment, overrides = metadata["experiment"], [f"--set {text}" for text in metadata["overrides"]]
         table = totals_table(frame(totals, TotalsRow), experiment["baseline"])
-        parts = ("\n".join([str(experiment["title"]), *overrides]), table)
+        parts: list[str | Table] = ["\n".join([str(experiment["title"]), *overrides]), table]
+        if comparison:
+            parts.append(comparison_table(frame(comparison, ComparisonRow), metadata.get("remarks", ())))
+        parts += [f"warning: {text}" for text in metadata["warnings"]]
+        parts += [f"note: {text}" for text in metadata["notes"]]
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise InputError(f"{directory}: not the result of a run ({error!r})") from error
-    return View(parts, metadata)
+    return View(tuple(parts), metadata)
+
+
+def _csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _comparison_row(row: Mapping[str, str]) -> ComparisonRow:
+    error = row["error_percent"]
+    return ComparisonRow(
+        workload=row["workload"],
+        model=row["model"],
+        quantity=row["quantity"],
+        published=Decimal(row["published"]),
+        modelled=Decimal(row["modelled"]),
+        error_percent=Decimal(error) if error else None,
+        status=row["status"],
+        source=row["source"],
+    )
 
 
 def _totals_row(row: Mapping[str, str]) -> TotalsRow:

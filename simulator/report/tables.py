@@ -273,6 +273,17 @@ def comparison_grid(comparison: pd.DataFrame) -> Grid:
     return Grid((*columns, Column("status"), Column("source")), rows)
 
 
+def footnoted(grid: Grid) -> tuple[Grid, list[str]]:
+    """Return a grid with a number in place of each text of its last column, and these texts, each once, by number.
+
+    >>> footnoted(Grid((Column("a"), Column("source")), [("x", "S"), ("y", "T"), ("z", "S")]))[0].rows
+    [('x', '1'), ('y', '2'), ('z', '1')]
+    """
+    numbers = {text: str(n) for n, text in enumerate(dict.fromkeys(row[-1] for row in grid.rows), 1)}
+    rows = [(*row[:-1], numbers[row[-1]]) for row in grid.rows]
+    return Grid((*grid.columns[:-1], Column(grid.columns[-1].heading, numeric=True)), rows), list(numbers)
+
+
 def totals_table(totals: pd.DataFrame, baseline: str | None) -> Table:
     """Return the totals as a table for the terminal."""
     title = f"Totals, relative to {baseline}" if baseline else "Totals"
@@ -300,12 +311,17 @@ def breakdown_table(breakdown: pd.DataFrame, workload: str, top: int = 12) -> Ta
 
 
 def comparison_table(comparison: pd.DataFrame, remarks: Sequence[str] = ()) -> Table:
-    """Return the comparison with references; the sources, and remarks on them, stand below the table."""
-    grid = comparison_grid(comparison)
-    shown = Grid(grid.columns[:-1], [row[:-1] for row in grid.rows])
-    table = grid_table("Compared with published figures", shown, grouped=True)
-    sources = dict.fromkeys(row[-1] for row in grid.rows)
-    below = [*(["; ".join(sources)] if sources else []), *(f"note: {remark}" for remark in remarks)]
+    """Return the comparison with references; the sources, and remarks on them, stand below the table, a line each.
+
+    Sources have numbers, which the last column has too, unless there is only one.
+    """
+    grid, sources = footnoted(comparison_grid(comparison))
+    if len(sources) < 2:
+        grid = Grid(grid.columns[:-1], [row[:-1] for row in grid.rows])
+    table = grid_table("Compared with published figures", grid, grouped=True)
+    numbered = [f"source {n}: {source}" for n, source in enumerate(sources, 1)]
+    below = numbered if len(sources) > 1 else [f"source: {source}" for source in sources]
+    below += [f"note: {remark}" for remark in remarks]
     table.caption = Text("\n".join(below), style="dim") if below else None
     table.caption_justify = "left"
     return table

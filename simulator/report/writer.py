@@ -35,7 +35,13 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
         notes = list(result.notes)
         if plots:
             notes += _write_report(result, folder, resolved_yaml)
-        document = {**result.metadata, "warnings": result.warnings, "notes": notes, "totals": totals_as_json(result)}
+        document = {
+            **result.metadata,
+            "warnings": result.warnings,
+            "notes": notes,
+            "remarks": result.remarks,
+            "totals": totals_as_json(result),
+        }
         (folder / RESULT_FILE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

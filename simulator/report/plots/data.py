@@ -9,17 +9,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from simulator.errors import InputError
-from simulator.report.plots.style import COMPUTE_STYLES, MODEL_STYLES, OTHER, Style
+from simulator.report.plots.style import COMPUTE_STYLES, MODEL_STYLES, OTHER, Style, event_style
 from simulator.report.plots.text import wrap
 from simulator.report.tables import exact, is_missing, point_of, records
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_KINDS = 8
+MAX_KINDS = 10
 """Event kinds beside computation that a plot tells apart; a reader cannot tell more."""
 LEAST_SHARE = 0.01
-"""An event kind that is less than this of every bar could not be seen."""
+"""An event kind that is less than this of every bar could not be seen, unless `other` would be larger than it."""
 
 
 class NothingToDrawError(InputError):
@@ -113,22 +113,53 @@ def _difference(events: dict[str, Fraction], base: dict[str, Fraction]) -> dict[
 def shown_kinds(stacks: Stacks) -> list[str]:
     """Return the event kinds to draw: computation first, then those that weigh most in any one bar.
 
-    At most ``MAX_KINDS`` that can be seen stand for themselves; the rest is `other`, unless the rest is only one.
+    At most ``MAX_KINDS`` stand for themselves: those that can be seen, and as many more as it takes for the rest not
+    to weigh more than the least of them. The rest is `other`, unless it is only one. Kinds that meet in a bar have
+    different colours where an order has that.
     """
-    weight: dict[str, Fraction] = {}
-    for models in stacks.values():
-        for events in models.values():
-            whole = sum(map(abs, events.values()))
-            for name, seconds in events.items():
-                if seconds:
-                    weight[name] = max(weight.get(name, Fraction(0)), abs(seconds) / whole)
+    bars = [events for models in stacks.values() for events in models.values() if any(events.values())]
+    weight = {
+        name: max(_share(events, [name]) for events in bars)
+        for name in dict.fromkeys(name for events in bars for name, seconds in events.items() if seconds)
+    }
     compute = [name for name in COMPUTE_STYLES if weight.pop(name, None)]
     ranked = sorted(weight, key=lambda name: -weight[name])
-    seen = sum(share >= LEAST_SHARE for share in weight.values())
-    kept = min(seen, MAX_KINDS)
-    if len(ranked) > kept + 1:
-        ranked[kept:] = [OTHER]
-    return compute + ranked
+    kept = min(sum(share >= LEAST_SHARE for share in weight.values()), MAX_KINDS)
+    while 0 < kept < min(len(ranked), MAX_KINDS) and weight[ranked[kept - 1]] < max(
+        _share(events, ranked[kept:]) for events in bars
+    ):
+        kept += 1
+    if kept + 1 == len(ranked):
+        kept += 1
+    return compute + _parted(ranked[:kept], bars, compute) + [OTHER] * (kept < len(ranked))
+
+
+def _share(events: Mapping[str, Fraction], names: Iterable[str]) -> Fraction:
+    """Return what some kinds together are of a bar."""
+    return abs(sum((events.get(name, Fraction(0)) for name in names), Fraction(0))) / sum(map(abs, events.values()))
+
+
+def _parted(names: Sequence[str], bars: Sequence[Mapping[str, Fraction]], below: Sequence[str]) -> list[str]:
+    """Return kinds in an order where those that meet in a bar have different colours, as far as one step looks ahead.
+
+    Each is the first that meets the fewest of its colour; ``below`` are those that bars begin with.
+    """
+    last: dict[tuple[int, bool], str] = {}
+
+    def places(name: str) -> list[tuple[int, bool]]:
+        return [(index, events[name] > 0) for index, events in enumerate(bars) if events.get(name)]
+
+    def put(name: str) -> None:
+        last.update(dict.fromkeys(places(name), event_style(name).colour))
+
+    for name in below:
+        put(name)
+    left, ordered = list(names), []
+    while left:
+        meets = [sum(last.get(place) == event_style(name).colour for place in places(name)) for name in left]
+        ordered.append(left.pop(meets.index(min(meets))))
+        put(ordered[-1])
+    return ordered
 
 
 def folded(events: Mapping[str, Fraction], kinds: Sequence[str]) -> dict[str, float]:
@@ -187,6 +218,20 @@ def published(comparison: pd.DataFrame, quantity: str, cases: Iterable[Case]) ->
         if row.quantity == quantity and not is_missing(row.published):
             values.setdefault(str(row.workload), {})[str(row.model)] = float(exact(row.published))
     return {case: values[case.workload] for case in cases if case.workload in values}
+
+
+def published_slowdown(inputs: Inputs, cases: Collection[Case]) -> Bars:
+    """Return published total times over the baseline's; published seconds are over its modelled ones."""
+    slowdowns = published(inputs.comparison, "relative_to_baseline", cases)
+    base = {
+        Case(str(row.workload), point_of(row)): float(row.total_seconds)
+        for row in records(inputs.totals)
+        if str(row.model) == inputs.baseline and row.total_seconds
+    }
+    for case, models in published(inputs.comparison, "total_seconds", cases).items():
+        relative = {model: seconds / base[case] for model, seconds in models.items() if model != inputs.baseline}
+        slowdowns[case] = relative | slowdowns.get(case, {})
+    return slowdowns
 
 
 def published_overhead(comparison: pd.DataFrame) -> dict[str, dict[str, dict[str, Fraction]]]:

@@ -128,6 +128,17 @@ def log_span(low: float, high: float, room: float, before: float = 0.0, after: f
     return 10 ** ends[0], 10 ** ends[1]
 
 
+def is_in_the_way(mark: float | None, value: float, before: float, after: float) -> bool:
+    """Whether a published value stands where the text of a bar would, in a range that begins at its end.
+
+    A mark at the end itself, or before it, leaves the text alone. All are places in the same unit.
+
+    >>> is_in_the_way(12, 10, 0.5, 5), is_in_the_way(10.2, 10, 0.5, 5), is_in_the_way(16, 10, 0.5, 5)
+    (True, False, False)
+    """
+    return mark is not None and before < mark - value < after
+
+
 def text_beside(axes: Axes, x: float, y: float, text: str, before: bool) -> None:
     """Write a value beside the end of a horizontal bar."""
     axes.annotate(

@@ -32,7 +32,7 @@ class _Performance(UprightBars):
     """Percent from zero, with a line at the baseline."""
 
     baseline: str
-    text_box: ClassVar[dict[str, Any] | None] = {"facecolor": WHITE, "linewidth": 0, "pad": 0.3}
+    text_box: ClassVar[dict[str, Any] | None] = {"facecolor": WHITE, "linewidth": 0, "pad": 1.2}
 
     def span(self, axes: Axes) -> float:
         """Show zero, the baseline, and the value above the largest bar."""

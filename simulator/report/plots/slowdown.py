@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import NullLocator
 
-from simulator.report.plots.data import Bars, Case, Inputs, relative_totals
+from simulator.report.plots.data import Bars, Case, Inputs, published_slowdown, relative_totals
 from simulator.report.plots.figure import (
+    PUBLISHED,
     Picture,
     Sheet,
     axes_at,
     dress_across,
     handles,
+    is_in_the_way,
     log_span,
     log_ticks,
     pages,
+    published_handle,
     span,
     text_beside,
 )
@@ -37,11 +40,13 @@ _WIDE = 20  # a linear axis shows no more than this ratio between its largest an
 
 
 def slowdown(inputs: Inputs) -> Picture:
-    """Total time relative to the baseline's."""
+    """Total time relative to the baseline's; published values as marks."""
     ratios = relative_totals(inputs.totals, inputs.baseline)
     styles = inputs.styles(inputs.present(ratios))
-    sheet = Sheet(SINGLE_COLUMN, f"{inputs.title} – total time", handles(styles))
-    bars = _Slowdown(sheet, ratios, styles, inputs.baseline or "the baseline")
+    marks = published_slowdown(inputs, ratios)
+    legend = [*handles(styles), *([published_handle()] if any(marks.values()) else [])]
+    sheet = Sheet(SINGLE_COLUMN, f"{inputs.title} – total time", legend)
+    bars = _Slowdown(sheet, ratios, marks, styles, inputs.baseline or "the baseline")
     sizes = [bars.size(case) for case in ratios]
     return Picture(pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH), bars.draw)
 
@@ -52,13 +57,15 @@ class _Slowdown:
 
     sheet: Sheet
     ratios: Bars
+    published: Bars
     styles: dict[str, Style]
     baseline: str
 
     @cached_property
     def values(self) -> list[float]:
         """All values that have a place on the axis, and 1."""
-        return [1.0, *(value for bars in self.ratios.values() for value in bars.values() if value > 0)]
+        bars = (*self.ratios.values(), *self.published.values())
+        return [1.0, *(value for models in bars for value in models.values() if value > 0)]
 
     @cached_property
     def log(self) -> bool:
@@ -84,23 +91,40 @@ class _Slowdown:
         ends = list(accumulate(self.size(case) for case in cases))
         figure = self.sheet.figure(BAR_PITCH * ends[-1] + FOOT)
         axes = axes_at(figure, self.left, FOOT, self.across, BAR_PITCH * ends[-1])
+        self._span(axes)
         middles = [end - self.size(case) / 2 for end, case in zip(ends, cases, strict=True)]
         for middle, case in zip(middles, cases, strict=True):
-            self._group(axes, middle, self.ratios[case])
+            self._group(axes, middle, case)
         axes.set_ylim(ends[-1], 0)
         axes.set_yticks(middles, [case.label(_NAME) for case in cases])
         dress_across(axes, 1)
-        self._span(axes)
+        self._ticks(axes)
         axes.set_xlabel(f"total time over {self.baseline} (×{', log scale' if self.log else ''})")
         return figure
 
-    def _group(self, axes: Axes, middle: float, bars: dict[str, float]) -> None:
-        start = 1.0 if self.log else 0.0
+    def _group(self, axes: Axes, middle: float, case: Case) -> None:
+        start, bars = 1.0 if self.log else 0.0, self.ratios[case]
         for index, model in enumerate(filter(bars.__contains__, self.styles)):
             y = middle + index - (len(bars) - 1) / 2
             end = max(bars[model], min(self.values)) if self.log else bars[model]
             axes.barh(y, end - start, 0.8, left=start, **self.styles[model].bar)
-            text_beside(axes, end, y, human_ratio(str(bars[model])), before=self._before(bars[model]))
+            mark = self.published.get(case, {}).get(model)
+            if mark:
+                axes.plot([mark, mark], [y - 0.4, y + 0.4], **PUBLISHED)
+            self._text(axes, (start, end, y), mark, bars[model])
+
+    def _text(self, axes: Axes, bar: tuple[float, float, float], mark: float | None, value: float) -> None:
+        """Write a value beside its bar, or in the bar's end if a mark is in the way; if neither fits, beyond it."""
+        start, end, y = bar
+        text, before = human_ratio(str(value)), self._before(value)
+        begin, tip, across = (
+            float(axes.transData.transform((x, y))[0]) / axes.figure.dpi for x in (start, end, mark or end)
+        )
+        towards = -1 if before else 1
+        inside = is_in_the_way(towards * across, towards * tip, 0.03, inches(text) + 0.08)
+        if mark and inside and abs(tip - begin) < inches(text) + 0.08:
+            inside, end = False, mark
+        text_beside(axes, end, y, text, before=before != inside)
 
     def _before(self, value: float) -> bool:
         return self.log and value < 1
@@ -112,10 +136,14 @@ class _Slowdown:
             texts[self._before(value)].append(inches(human_ratio(str(value))) + 0.08)
         before, after = max(texts[True]), max(texts[False])
         low, high = min(self.values), max(self.values)
-        if not self.log:
+        if self.log:
+            axes.set_xscale("log")
+            axes.set_xlim(log_span(low, high, self.across, before, after))
+        else:
             axes.set_xlim(span(0, high, self.across, after=after))
+
+    def _ticks(self, axes: Axes) -> None:
+        if not self.log:
             return
-        axes.set_xscale("log")
-        axes.set_xlim(log_span(low, high, self.across, before, after))
         log_ticks(axes.xaxis, 5)
         axes.xaxis.set_minor_locator(NullLocator())

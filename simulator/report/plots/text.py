@@ -63,11 +63,11 @@ def typographic(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def listed(names: Iterable[str], most: int = 3) -> str:
+def listed(names: Iterable[str], most: int = 6) -> str:
     """Return names for a sentence, no more than ``most`` of them.
 
-    >>> listed(["a", "b"]), listed("abcdef")
-    ('a, b', 'a, b, c and 3 more')
+    >>> listed("abcdef"), listed("abcdefgh")
+    ('a, b, c, d, e, f', 'a, b, c, d, e, f and 2 more')
     """
     every = list(names)
     rest = f" and {len(every) - most} more" if len(every) > most else ""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.report.plots.data import Bars, Case
-from simulator.report.plots.figure import PUBLISHED, Sheet, axes_at, handles, pages, published_handle
-from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, Style
+from simulator.report.plots.figure import PUBLISHED, Sheet, axes_at, handles, is_in_the_way, pages, published_handle
+from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, WHITE, Style
 from simulator.report.plots.text import inches, lines, shortened
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ HEIGHT = 1.8  # inches of the axes
 _PITCH = 0.135  # inches from one vertical bar to the next: a rotated value fits
 _WIDEST = 0.3  # inches that a bar is wide at most
 _LEFT, _RIGHT = 0.56, 0.04  # inches for the ticks and the label of the axis, and to the right of it
+_NEAR = 0.05  # inches around the value of a bar that its text keeps clear
+_TOUCH = 0.01  # inches from a value to a mark that cannot be told from it
+_RIM = 0.03  # inches from the end of a bar that a text in it leaves free
+_ABOVE, _INSIDE = 2, 3.5  # points from the end of a bar to its text
+_INSIDE_BOX: Mapping[str, Any] = {"facecolor": WHITE, "linewidth": 0, "pad": 0.8}
 _SLANT = 35  # degrees that names are aslant which do not fit side by side
 _SLANTED = 1.4  # inches that such a name is long at most
 
@@ -73,31 +78,53 @@ class UprightBars(ABC):
         axes = axes_at(figure, names.left, names.bottom, names.across, HEIGHT)
         floor = self.span(axes)
         step = min(1 / (len(self.styles) + 1), _WIDEST / names.across * len(cases))
+        inward = any(self._is_blocked(axes, floor, (case, model)) for case in cases for model in self.styles)
         for group, case in enumerate(cases):
             for index, model in enumerate(self.styles):
-                self._bar(axes, group + (index - (len(self.styles) - 1) / 2) * step, step, floor, (case, model))
+                self._bar(axes, group + (index - (len(self.styles) - 1) / 2) * step, step, floor, (case, model), inward)
         names.write(axes)
         return figure
 
-    def _bar(self, axes: Axes, x: float, width: float, floor: float, run: tuple[Case, str]) -> None:
-        """Draw a bar, the published value across it, and its own above it, upright."""
+    def _is_blocked(self, axes: Axes, floor: float, run: tuple[Case, str]) -> bool:
+        """Whether a published value stands where the bar's own would, above it."""
+        case, model = run
+        value, mark = self.bars[case].get(model), self.published.get(case, {}).get(model)
+        end, across = (_height(axes, place or floor) for place in (value, mark))
+        return is_in_the_way(across, end, _TOUCH, inches(self.text(value)) + _NEAR)
+
+    def _bar(  # noqa: PLR0917 - where it stands, what it is, and which way its text goes
+        self, axes: Axes, x: float, width: float, floor: float, run: tuple[Case, str], inward: bool
+    ) -> None:
+        """Draw a bar, the published value across it, and its own above it, upright; or in its top if that is free."""
         case, model = run
         value, mark = self.bars[case].get(model), self.published.get(case, {}).get(model)
         if value:
             axes.bar(x, value - floor, width, bottom=floor, **self.styles[model].bar)
         if mark:
             axes.plot([x - width / 2, x + width / 2], [mark, mark], **PUBLISHED)
-        top = max(value or floor, mark or floor)
+        text, top = self.text(value), value or floor
+        need = inches(text) + _NEAR
+        start, end, across = (_height(axes, place) for place in (floor, top, mark or floor))
+        above = is_in_the_way(across, end, _TOUCH, need)
+        inside = (above or inward) and end - start >= need and not is_in_the_way(end, across, _RIM, need)
+        if above and not inside:  # a bar too short for its text
+            top = mark or floor
         axes.annotate(
-            self.text(value),
+            text,
             (x, top),
-            (0, 2),
+            (0, -_INSIDE if inside else _ABOVE),
             textcoords="offset points",
             ha="center",
-            va="bottom",
+            va="top" if inside else "bottom",
             rotation=90,
-            bbox=self.text_box,
+            bbox=_INSIDE_BOX if inside else self.text_box,
         )
+
+
+def _height(axes: Axes, place: float) -> float:
+    """Return how many inches a place is above the lower end of the axes, whose limits are set."""
+    bottom, up = (float(axes.transData.transform((0, y))[1]) for y in (axes.get_ylim()[0], place))
+    return (up - bottom) / axes.figure.dpi
 
 
 @dataclass(frozen=True)
