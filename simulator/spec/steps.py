@@ -27,9 +27,10 @@ from simulator.workload.synthetic import (
 )
 
 
-def _shorthand(key: str) -> BeforeValidator:
-    """Let a bare value stand for a mapping with one key."""
-    return BeforeValidator(lambda value: value if isinstance(value, dict) else {key: value})
+def _or_bare(schema: Any, key: str, bare: Any) -> Any:
+    """Return the type of a mapping for which a bare value of one of its keys may stand."""
+    spread = BeforeValidator(lambda value: value if isinstance(value, dict) else {key: value}, bare | schema)
+    return Annotated[schema, spread]
 
 
 class RangeSpec(Spec):
@@ -86,18 +87,17 @@ _COLUMN_TYPES: dict[str, Any] = {"page": NumberOrRange, "site": NumberOrRange, "
 
 def _schema_of(kind: EventKind) -> Any:
     if kind.code in COMPUTE_KINDS:
-        return Annotated[ComputeSpec, _shorthand("duration")]
+        return _or_bare(ComputeSpec, "duration", Duration)
     if kind.code in REQUEST_KINDS:
         return RequestSpec
     if kind.code == HALT:
-        return Annotated[HaltSpec, _shorthand("count")]
+        return _or_bare(HaltSpec, "count", Positive)
     columns: dict[str, Any] = {
         name: (_COLUMN_TYPES[name] | None, None) for name in kind.columns if name in _COLUMN_TYPES
     }
     name = "".join(part.title() for part in kind.name.split("_"))
-    return Annotated[
-        create_model(f"{name}Spec", __base__=EventSpec, __doc__=kind.about, **columns), _shorthand("count")
-    ]
+    schema = create_model(f"{name}Spec", __base__=EventSpec, __doc__=kind.about, **columns)
+    return _or_bare(schema, "count", Positive)
 
 
 @dataclass(slots=True)
