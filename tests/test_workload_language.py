@@ -89,7 +89,7 @@ def faults(folder: Path, text: str, name: str = "w.yaml") -> list[str]:
 
 
 def stream_of(events: list[dict[str, Any]], seed: int = 1) -> SyntheticStream:
-    return synthetic("t", [[StepSpec.model_validate(event) for event in events]], "w", seed)
+    return synthetic("t", [[StepSpec.model_validate(event) for event in events]], seed)
 
 
 def all_rows(stream: EventStream) -> Batch:
@@ -136,7 +136,7 @@ def test_ranges_go_on_over_batches_and_blocks() -> None:
 
 def test_each_step_has_a_range_of_its_own_and_each_virtual_cpu_begins_anew() -> None:
     step = StepSpec.model_validate({"pte_set": {"page": {"range": [0, 9]}, "site": {"range": [5, 7]}}})
-    stream = synthetic("t", [[step, step], [step]], "w", 1)
+    stream = synthetic("t", [[step, step], [step]], 1)
     assert all_rows(stream).column("page").tolist() == [0, 0]
     assert join(list(stream.batches(1))).column("site").tolist() == [5]
 

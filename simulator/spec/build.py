@@ -332,7 +332,7 @@ class _Builder:
         """Build a workload; None, and a fault, where its stream cannot be read."""
         try:
             if spec.recording is None:
-                stream = spec.synthetic(name, seed)
+                stream = spec.synthetic(seed)
                 devices = frozenset(stream.header.devices)
                 kinds = _with_interrupts(stream.kinds(), spec.timer, devices)
                 return Workload(name, stream, spec.timer, kinds, devices, stream.rows(), stream.is_random)

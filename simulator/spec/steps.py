@@ -263,12 +263,12 @@ StepSpec.model_rebuild()
 Program = Annotated[list[StepSpec], Field(min_length=1)]
 
 
-def synthetic(title: str, programs: Sequence[Sequence[Any]], name: str, seed: int) -> SyntheticStream:
-    """Return the stream of one program (a list of steps) for each virtual CPU."""
+def synthetic(title: str, programs: Sequence[Sequence[Any]], seed: int) -> SyntheticStream:
+    """Return the stream of one program (a list of steps) for each virtual CPU; title and seed say what is drawn."""
     stock = _Stock()
     steps = [_program(events, stock) for events in programs]
     header = Header(title=title, vcpus=len(steps), devices=tuple(stock.devices))
-    return SyntheticStream(header, steps, name, seed, tuple(stock.ranges))
+    return SyntheticStream(header, steps, seed, tuple(stock.ranges))
 
 
 def _program(events: Sequence[Any], stock: _Stock) -> Step:
