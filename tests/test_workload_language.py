@@ -350,17 +350,45 @@ def test_operations_may_stand_in_place_and_are_known_to_each_virtual_cpu(folder:
             "w.yaml:5:8: events.0.fork: expected how often, or parameters in a mapping: write {} for once, with the "
             "defaults",
         ),
+        (
+            "arrivals: {count: 2, rates: {systemcall: 1 Hz}}",
+            "w.yaml:5:32: events.0.arrivals.rates.systemcall: no event kind 'systemcall' that can arrive (did you mean "
+            "'syscall'?)",
+        ),
+        (
+            "arrivals: {count: 2, rates: {forc: 1 Hz}}",
+            "w.yaml:5:32: events.0.arrivals.rates.forc: no event kind 'forc' that can arrive (did you mean 'fork'?)",
+        ),
+        ("fork", "w.yaml:5:3: events.0: expected a mapping: write 'fork: {}'"),
+        ("page_fault", "w.yaml:5:3: events.0: expected a mapping: write 'page_fault: 1'"),
+        ("user_compute", "w.yaml:5:3: events.0: expected a mapping: write 'user_compute: 10 us'"),
+        ("kernel_code: 1", "w.yaml:5:16: events.0.kernel_code: kernel_code needs a size, in instructions"),
+        ("space_destroy: 1", "w.yaml:5:18: events.0.space_destroy: space_destroy needs the space that is torn down"),
+        (
+            "arrivals: {during: 2, rates: {halt: 1 Hz}}",
+            "w.yaml:5:22: events.0.arrivals.during: the unit is missing: write '2 s'",
+        ),
         ("{fork: 1, halt: 1}", "w.yaml:5:4: events.0: expected one key: an operation is a step of its own"),
         ("arrivals: {count: 2, rates: {fork: 2}}", "w.yaml:5:38: events.0.arrivals.rates.fork: the unit is missing"),
         (
             "arrivals: {count: 2, rates: {fork: 2 Hz, disk_request: 1 Hz}}",
-            "w.yaml:5:13: events.0.arrivals: 'disk_request' needs a device: put it in a sequence or a mix, or under 'of'",
+            "w.yaml:5:44: events.0.arrivals.rates.disk_request: 'disk_request' needs a device: put it in a sequence or a mix, or under 'of'",
         ),
     ],
 )
 def test_faults_of_steps(folder: Path, step: str, found: str) -> None:
     (fault,) = faults(folder, f"operations: small\nevents:\n- {step}")
     assert fault.startswith(found)
+
+
+def test_where_no_operations_are_named_a_fault_says_how(folder: Path) -> None:
+    needed = "operations need 'operations: NAME' in the workload"
+    assert faults(folder, "events:\n- zzz: 1\n- arrivals: {count: 2, rates: {zzz: 1 Hz, fork: 1 Hz}}") == [
+        f"w.yaml:4:3: events.0.zzz: unknown key 'zzz': neither an event kind, nor one of repeat, mix, arrivals, nor an "
+        f"operation: {needed}",
+        f"w.yaml:5:32: events.1.arrivals.rates.zzz: no event kind 'zzz' that can arrive, nor an operation: {needed}",
+        f"w.yaml:5:43: events.1.arrivals.rates.fork: no event kind 'fork' that can arrive, nor an operation: {needed}",
+    ]
 
 
 def test_faults_inside_an_operation_point_to_what_was_given(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from simulator.errors import did_you_mean
 from simulator.events import BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
@@ -84,6 +84,26 @@ class HaltSpec(EventSpec):
 _COLUMN_TYPES: dict[str, Any] = {"page": NumberOrRange, "site": NumberOrRange, "number": NumberOrRange, "size": Number}
 """The types of the columns that only some kinds have; requests have a device and a size in bytes of their own."""
 
+_NEEDED = {
+    "kernel_code": ("size", "a size, in instructions"),
+    "space_destroy": ("space", "the space that is torn down"),
+}
+"""The column that an event of a kind cannot do without, and what stands in it."""
+
+
+def _needs(name: str) -> dict[str, Any]:
+    """Return the validator of a kind that cannot do without one of its columns; none for the others."""
+    if name not in _NEEDED:
+        return {}
+    column, what = _NEEDED[name]
+
+    def check(spec: EventSpec) -> EventSpec:
+        if getattr(spec, column) is None:
+            raise ValueError(f"{name} needs {what}")
+        return spec
+
+    return {"_needs": model_validator(mode="after")(check)}
+
 
 def _schema_of(kind: EventKind) -> Any:
     if kind.code in COMPUTE_KINDS:
@@ -96,7 +116,9 @@ def _schema_of(kind: EventKind) -> Any:
         name: (_COLUMN_TYPES[name] | None, None) for name in kind.columns if name in _COLUMN_TYPES
     }
     name = "".join(part.title() for part in kind.name.split("_"))
-    schema = create_model(f"{name}Spec", __base__=EventSpec, __doc__=kind.about, **columns)
+    schema = create_model(
+        f"{name}Spec", __base__=EventSpec, __doc__=kind.about, __validators__=_needs(kind.name), **columns
+    )
     return _or_bare(schema, "count", Positive)
 
 
@@ -168,6 +190,16 @@ class MixSpec(Spec):
 
 
 _MOST_ARRIVALS_HZ = 10**9
+ARRIVING = tuple(name for name in _EVENT_KINDS if BY_NAME[name].code not in REQUEST_KINDS)
+"""The event kinds that may have a rate."""
+
+
+def _arriving(name: str) -> str:
+    if name in _EVENT_KINDS and name not in ARRIVING:
+        raise ValueError(f"'{name}' needs a device: put it in a sequence or a mix, or under 'of'")
+    if name not in ARRIVING:
+        raise ValueError(f"no event kind '{name}' that can arrive{did_you_mean(name, ARRIVING)}")
+    return name
 
 
 class ArrivingSpec(Spec):
@@ -185,7 +217,7 @@ class ArrivalsSpec(Spec):
     distributed.
     """
 
-    rates: dict[Text, Rate] = Field(default_factory=dict)
+    rates: dict[Annotated[Text, AfterValidator(_arriving)], Rate] = Field(default_factory=dict)
     of: list[ArrivingSpec] = Field(default_factory=list)
     during: Duration | None = None
     count: Positive | None = None
@@ -203,11 +235,6 @@ class ArrivalsSpec(Spec):
             raise ValueError("expected either 'during' (a duration) or 'count' (a number of events)")
         if self._hertz() > _MOST_ARRIVALS_HZ:
             raise ValueError("expected rates of at most 1 GHz together: arrivals are whole nanoseconds apart")
-        for name in self.rates:
-            if name not in _EVENT_KINDS:
-                raise ValueError(f"no event kind '{name}' that can arrive{did_you_mean(name, _EVENT_KINDS)}")
-            if BY_NAME[name].code in REQUEST_KINDS:
-                raise ValueError(f"'{name}' needs a device: put it in a sequence or a mix, or under 'of'")
         return self
 
     def step(self, stock: _Stock) -> Step:
