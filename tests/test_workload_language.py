@@ -21,7 +21,7 @@ from simulator.report.show import document
 from simulator.spec.build import check_document, load_experiment, load_operations, load_workload
 from simulator.spec.node import plain
 from simulator.spec.schemas import json_schema
-from simulator.spec.steps import StepSpec, synthetic
+from simulator.spec.steps import EXAMPLES, StepSpec, synthetic
 from simulator.stream import ASYNCHRONOUS, Batch, EventStream, content_hash
 from simulator.workload.synthetic import Range, SyntheticStream, join
 
@@ -359,6 +359,11 @@ def test_operations_may_stand_in_place_and_are_known_to_each_virtual_cpu(folder:
             "arrivals: {count: 2, rates: {forc: 1 Hz}}",
             "w.yaml:5:32: events.0.arrivals.rates.forc: no event kind 'forc' that can arrive (did you mean 'fork'?)",
         ),
+        (
+            "arrivals: {count: 2, rates: {kernel_code: 1 Hz}}",
+            "w.yaml:5:32: events.0.arrivals.rates.kernel_code: 'kernel_code' needs a size, in instructions: put it in a "
+            "sequence or a mix, or under 'of'",
+        ),
         ("fork", "w.yaml:5:3: events.0: expected a mapping: write 'fork: {}'"),
         ("page_fault", "w.yaml:5:3: events.0: expected a mapping: write 'page_fault: 1'"),
         ("user_compute", "w.yaml:5:3: events.0: expected a mapping: write 'user_compute: 10 us'"),
@@ -379,6 +384,12 @@ def test_operations_may_stand_in_place_and_are_known_to_each_virtual_cpu(folder:
 def test_faults_of_steps(folder: Path, step: str, found: str) -> None:
     (fault,) = faults(folder, f"operations: small\nevents:\n- {step}")
     assert fault.startswith(found)
+
+
+@pytest.mark.parametrize(("name", "example"), sorted(EXAMPLES.items()))
+def test_the_example_of_a_step_is_one(folder: Path, name: str, example: str) -> None:
+    assert faults(folder, f"events:\n- {name}") == [f"w.yaml:4:3: events.0: expected a mapping: write '{example}'"]
+    load_workload(write(folder, f"events:\n- {example}\n"))
 
 
 def test_where_no_operations_are_named_a_fault_says_how(folder: Path) -> None:

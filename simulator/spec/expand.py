@@ -15,10 +15,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from simulator.errors import Fault, did_you_mean
-from simulator.events import BY_NAME, COMPUTE_KINDS
 from simulator.spec.node import Mark, Node, described, dotted
 from simulator.spec.scalars import shown
-from simulator.spec.steps import ARRIVING, STEPS, STRUCTURES
+from simulator.spec.steps import ARRIVING, EXAMPLES, STEPS, STRUCTURES
 from simulator.units import Quantity
 
 Where = tuple[str | int, ...]
@@ -313,9 +312,8 @@ class _Steps:
         """Say how a step is written of which only the name stands there."""
         if name in self.operations:
             self.expander.fault(mark, place.shown, f"expected a mapping: write '{name}: {{}}'")
-        elif name in BY_NAME:
-            once = "10 us" if BY_NAME[name].code in COMPUTE_KINDS else "1"
-            self.expander.fault(mark, place.shown, f"expected a mapping: write '{name}: {once}'")
+        elif name in EXAMPLES:
+            self.expander.fault(mark, place.shown, f"expected a mapping: write '{EXAMPLES[name]}'")
 
     def _check_rates(self, rates: Node, place: _Place) -> None:
         """Say which names of rates are neither an event kind nor an operation."""

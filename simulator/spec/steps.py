@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from simulator.errors import did_you_mean
-from simulator.events import BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
+from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
 from simulator.spec.types import Duration, Number, Positive, Rate, Size, Spec, Text
 from simulator.stream import AS_RECORDED, ASYNCHRONOUS, BLOCKING, COLUMN, Header
 from simulator.workload.synthetic import (
@@ -190,13 +190,18 @@ class MixSpec(Spec):
 
 
 _MOST_ARRIVALS_HZ = 10**9
-ARRIVING = tuple(name for name in _EVENT_KINDS if BY_NAME[name].code not in REQUEST_KINDS)
+_MORE_THAN_A_RATE = {BY_CODE[code].name: "a device" for code in REQUEST_KINDS} | {
+    name: what for name, (_, what) in _NEEDED.items()
+}
+ARRIVING = tuple(name for name in _EVENT_KINDS if name not in _MORE_THAN_A_RATE)
 """The event kinds that may have a rate."""
 
 
 def _arriving(name: str) -> str:
-    if name in _EVENT_KINDS and name not in ARRIVING:
-        raise ValueError(f"'{name}' needs a device: put it in a sequence or a mix, or under 'of'")
+    if name in _MORE_THAN_A_RATE:
+        raise ValueError(f"'{name}' needs {_MORE_THAN_A_RATE[name]}: put it in a sequence or a mix, or under 'of'")
+    if name in BY_NAME and name not in ARRIVING:
+        raise ValueError(f"'{name}' cannot arrive: it goes on between arrivals, as long as 'during' and 'mode' say")
     if name not in ARRIVING:
         raise ValueError(f"no event kind '{name}' that can arrive{did_you_mean(name, ARRIVING)}")
     return name
@@ -277,6 +282,16 @@ class _OneOf(Spec):
 
 
 STRUCTURES: dict[str, Any] = {"repeat": RepeatSpec, "mix": MixSpec, "arrivals": ArrivalsSpec}
+_EXAMPLES = {
+    "user_compute": "10 us",
+    "kernel_compute": "10 us",
+    "disk_request": "{device: disk, blocking: true}",
+    "network_request": "{device: network, blocking: false}",
+    "kernel_code": "{size: 100}",
+    "space_destroy": "{space: 1}",
+}
+EXAMPLES = {name: f"{name}: {_EXAMPLES.get(name, '1')}" for name in _ALL_KINDS}
+"""A step of each event kind, as it is written."""
 STEPS = (*_ALL_KINDS, *STRUCTURES)
 """The keys that a step may have in any workload."""
 
