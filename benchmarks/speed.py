@@ -55,7 +55,7 @@ def synthetic() -> EventStream:
     """A stream of single system calls, each after a stretch of computation."""
     step = {"repeat": {"times": EVENTS, "events": [{"syscall": 1}]}}
     document = {"document": "workload", "title": "system calls", "events": [step]}
-    return WorkloadSpec.model_validate(document).synthetic("syscalls", 1)
+    return WorkloadSpec.model_validate(document).synthetic(1)
 
 
 def report(name: str, number: int, what: str, ours: list[float], other: list[float]) -> None:

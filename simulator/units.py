@@ -189,7 +189,7 @@ def parse_duration(text: str) -> int:
     Raises:
         ValueError: says what was expected.
     """
-    nanoseconds = _split(text, _NANOSECONDS, "10 us")
+    nanoseconds = _split(text, _NANOSECONDS, "2 s")
     if nanoseconds < 0 or nanoseconds.denominator != 1 or nanoseconds > MOST_NANOSECONDS:
         raise ValueError(f"a duration is a whole number of nanoseconds, from 0 to 10^16 (115 days), found '{text}'")
     return int(nanoseconds)

@@ -330,6 +330,64 @@ def test_things_of_another_kind_are_named(folder: Path) -> None:
     assert "did you mean 'recorded/forkwait-500'" in refused(vmmsim("show", "recorded/forkwait-50", cwd=folder))
 
 
+def test_what_is_no_experiment_is_told_where_it_belongs(folder: Path) -> None:
+    message = refused(vmmsim("run", "w.yaml", cwd=folder))
+    assert "w.yaml:1:11: document: expected 'document: experiment' at the top of the file" in message
+    assert "this is a workload and belongs under 'workloads:' of an experiment" in message
+    assert "belongs under 'models:' of an experiment" in refused(vmmsim("run", "pentium4-672/native", cwd=folder))
+    (folder / "below").mkdir()
+    message = refused(vmmsim("calibrate", "fit", "below", cwd=folder))
+    assert "'below' is a directory: expected a file, or the name of an experiment" in message
+
+
+@pytest.mark.parametrize(
+    ("models", "found"),
+    [("[a.yaml, m.yaml]", "e.yaml:4:10: models.a"), ("{x: a.yaml, m: m.yaml}", "e.yaml:4:10: models.x")],
+)
+def test_an_abstract_model_is_the_only_fault_and_stands_in_the_experiment(
+    folder: Path, models: str, found: str
+) -> None:
+    (folder / "a.yaml").write_text(
+        MODEL.replace("title: small", "title: a\nabstract: true").replace("syscall: {sys", "cpuid: {sys")
+    )
+    (folder / "e.yaml").write_text(EXPERIMENT.replace("[m.yaml]", models))
+    assert refused(vmmsim("validate", "e.yaml", cwd=folder)).splitlines() == [
+        f"{found}: 'a' is abstract: name a cost model that extends it"
+    ]
+
+
+def test_an_action_that_nobody_takes_is_one_fault(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        "document: cost-model\ntitle: m\nextends: pentium4-672/software-vmm\n"
+        "mechanisms: {adaptive_translation: {operations: {traced_pte_modify: {innocent: pte_modifyy}}}}\n"
+    )
+    (line,) = refused(vmmsim("validate", "m.yaml", cwd=folder)).splitlines()
+    assert line.startswith("m.yaml:4:")
+    assert "innocent: 'pte_modifyy' is no event kind, and no action of a mechanism that stands before" in line
+
+
+def test_a_cost_set_beyond_its_bound_says_how_the_bound_is_set(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        MODEL.replace("10 cycles, source: test,", "10 cycles, high: 12 cycles, source: test,")
+    )
+    setting = ["--set", "models.m.costs.syscall=13 cycles"]
+    message = refused(vmmsim("run", "e.yaml", "--out", "out", *setting, cwd=folder))
+    assert message.startswith(
+        "--set: models.m.costs.syscall: expected low <= cost <= high, found cost 13 cycles, high 12"
+    )
+    assert "--set models.m.costs.syscall.high=..." in message
+    setting += ["--set", "models.m.costs.syscall.high=14 cycles"]
+    done = vmmsim("run", "e.yaml", "--out", "out", "--no-plots", *setting, cwd=folder)
+    assert done.returncode == 0
+
+
+def test_a_page_walk_keeps_a_level(folder: Path) -> None:
+    walk = "  page_walk: {guest_levels: 3, guest_page: 2 MiB, guest_levels_cached: 2}\ncosts:"
+    (folder / "m.yaml").write_text(MODEL.replace("costs:", walk))
+    message = refused(vmmsim("validate", "m.yaml", cwd=folder))
+    assert "page_walk: expected guest_levels_cached below 2, the levels of a walk" in message
+
+
 def test_a_device_that_the_machine_lacks_is_found_by_validate(folder: Path) -> None:
     request = "disk_request: {device: disk, blocking: true}"
     (folder / "w.yaml").write_text(WORKLOAD.replace("syscall: 1000", request))

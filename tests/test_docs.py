@@ -63,9 +63,9 @@ def test_shell_examples_run_in_order(tmp_path: Path) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in PAGES:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+    pattern = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+    links = [(page, link) for page in PAGES for link in pattern.findall(page.read_text(encoding="utf-8"))]
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
 
 # The page of the models.

@@ -16,8 +16,9 @@ from simulator.calibrate.documents import Targets, write
 from simulator.calibrate.fit import Estimate, Fit, fit_experiment
 from simulator.calibrate.uncertainty import uncertainty
 from simulator.errors import InputError, SpecError
-from simulator.run import run_experiment
+from simulator.run import fingerprint, run_experiment
 from simulator.spec.build import load_experiment, load_model
+from simulator.spec.library import root
 
 NATIVE = """\
 document: cost-model
@@ -321,3 +322,18 @@ def test_other_files_are_not_overwritten(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=f"{name}: exists and is no cost-model that a fit has written"):
             Targets(path, load_experiment(path), tmp_path / name)
         assert (tmp_path / name).read_bytes() == before
+
+
+def test_the_fitted_documents_that_ship_are_not_stale() -> None:
+    """Each was fitted by the calibration that ships: nothing that its experiment refers to has changed since."""
+    calibrations = root() / "experiments" / "calibration"
+    current: dict[str, str] = {}
+    stale = []
+    for path in sorted((root() / "workloads" / "paper").glob("fitted*/**/*.yaml")):
+        provenance = yaml.safe_load(path.read_text(encoding="utf-8"))["provenance"]
+        name = provenance["experiment_file"]
+        if name not in current:
+            current[name] = fingerprint(load_experiment(calibrations / name).tree)
+        if provenance["experiment_sha256"] != current[name]:
+            stale.append(f"{path.relative_to(root())}: fit {name} again")
+    assert stale == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,15 @@ import pytest
 from support import K
 
 from simulator.events import BY_CODE
+from simulator.spec.build import load_experiment, load_workload
 from simulator.spec.workload import WorkloadSpec
 from simulator.stream import ASYNCHRONOUS, BLOCKING, Batch, content_hash
 from simulator.workload.synthetic import Gap, SyntheticStream, join
 
 
-def synthetic(events: list[dict[str, Any]], seed: int = 1, name: str = "w", **more: Any) -> SyntheticStream:
-    spec = WorkloadSpec.model_validate({"document": "workload", "title": "t", "events": events, **more})
-    return spec.synthetic(name, seed)
+def synthetic(events: list[dict[str, Any]], seed: int = 1, title: str = "t", **more: Any) -> SyntheticStream:
+    spec = WorkloadSpec.model_validate({"document": "workload", "title": title, "events": events, **more})
+    return spec.synthetic(seed)
 
 
 def rows(stream: SyntheticStream, vcpu: int = 0) -> Batch:
@@ -69,14 +72,14 @@ def test_the_same_seed_gives_the_same_rows_and_another_others() -> None:
     first = content_hash(synthetic(events))
     assert content_hash(synthetic(events)) == first
     assert content_hash(synthetic(events, seed=2)) != first
-    assert content_hash(synthetic(events, name="other")) != first
+    assert content_hash(synthetic(events, title="other")) != first
 
 
 def test_virtual_cpus_draw_their_own_numbers() -> None:
     spec = {"arrivals": {"count": 50, "rates": {"syscall": "50 kHz"}}}
     stream = WorkloadSpec.model_validate(
         {"document": "workload", "title": "t", "vcpus": [{"events": [spec], "copies": 2}, {"events": [{"syscall": 1}]}]}
-    ).synthetic("w", 1)
+    ).synthetic(1)
     assert stream.header.vcpus == 3
     assert rows(stream, 0).column("user_ns").tolist() != rows(stream, 1).column("user_ns").tolist()
 
@@ -128,3 +131,17 @@ def test_constant_gaps_do_not_drift(number: int) -> None:
 def test_rates_that_no_clock_of_nanoseconds_can_hold_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 1 GHz"):
         synthetic([{"arrivals": {"during": "1 us", "rates": {"syscall": "5 GHz"}, "gaps": "uniform"}}])
+
+
+def test_a_label_has_no_part_in_what_is_drawn(tmp_path: Path) -> None:
+    """The same document and seed give the same rows under any label, and when it is shown by itself."""
+    arriving = {"arrivals": {"during": "2 ms", "rates": {"syscall": "50 kHz"}}}
+    workload = {"document": "workload", "title": "t", "events": [arriving]}
+    (tmp_path / "w.yaml").write_text(json.dumps(workload))
+    labels = {"one": "w.yaml", "other": "w.yaml"}
+    model = "pentium4-672/native"
+    experiment = {"document": "experiment", "title": "t", "workloads": labels, "models": [model]}
+    (tmp_path / "e.yaml").write_text(json.dumps(experiment))
+    streams = [each.stream for each in load_experiment(tmp_path / "e.yaml").workloads.values()]
+    streams.append(load_workload(tmp_path / "w.yaml")[1].stream)
+    assert len(set(map(content_hash, streams))) == 1

@@ -21,7 +21,7 @@ from simulator.report.show import document
 from simulator.spec.build import check_document, load_experiment, load_operations, load_workload
 from simulator.spec.node import plain
 from simulator.spec.schemas import json_schema
-from simulator.spec.steps import StepSpec, synthetic
+from simulator.spec.steps import EXAMPLES, StepSpec, synthetic
 from simulator.stream import ASYNCHRONOUS, Batch, EventStream, content_hash
 from simulator.workload.synthetic import Range, SyntheticStream, join
 
@@ -89,7 +89,7 @@ def faults(folder: Path, text: str, name: str = "w.yaml") -> list[str]:
 
 
 def stream_of(events: list[dict[str, Any]], seed: int = 1) -> SyntheticStream:
-    return synthetic("t", [[StepSpec.model_validate(event) for event in events]], "w", seed)
+    return synthetic("t", [[StepSpec.model_validate(event) for event in events]], seed)
 
 
 def all_rows(stream: EventStream) -> Batch:
@@ -136,7 +136,7 @@ def test_ranges_go_on_over_batches_and_blocks() -> None:
 
 def test_each_step_has_a_range_of_its_own_and_each_virtual_cpu_begins_anew() -> None:
     step = StepSpec.model_validate({"pte_set": {"page": {"range": [0, 9]}, "site": {"range": [5, 7]}}})
-    stream = synthetic("t", [[step, step], [step]], "w", 1)
+    stream = synthetic("t", [[step, step], [step]], 1)
     assert all_rows(stream).column("page").tolist() == [0, 0]
     assert join(list(stream.batches(1))).column("site").tolist() == [5]
 
@@ -350,17 +350,56 @@ def test_operations_may_stand_in_place_and_are_known_to_each_virtual_cpu(folder:
             "w.yaml:5:8: events.0.fork: expected how often, or parameters in a mapping: write {} for once, with the "
             "defaults",
         ),
+        (
+            "arrivals: {count: 2, rates: {systemcall: 1 Hz}}",
+            "w.yaml:5:32: events.0.arrivals.rates.systemcall: no event kind 'systemcall' that can arrive (did you mean "
+            "'syscall'?)",
+        ),
+        (
+            "arrivals: {count: 2, rates: {forc: 1 Hz}}",
+            "w.yaml:5:32: events.0.arrivals.rates.forc: no event kind 'forc' that can arrive (did you mean 'fork'?)",
+        ),
+        (
+            "arrivals: {count: 2, rates: {kernel_code: 1 Hz}}",
+            "w.yaml:5:32: events.0.arrivals.rates.kernel_code: 'kernel_code' needs a size, in instructions: put it in a "
+            "sequence or a mix, or under 'of'",
+        ),
+        ("fork", "w.yaml:5:3: events.0: expected a mapping: write 'fork: {}'"),
+        ("page_fault", "w.yaml:5:3: events.0: expected a mapping: write 'page_fault: 1'"),
+        ("user_compute", "w.yaml:5:3: events.0: expected a mapping: write 'user_compute: 10 us'"),
+        ("kernel_code: 1", "w.yaml:5:16: events.0.kernel_code: kernel_code needs a size, in instructions"),
+        ("space_destroy: 1", "w.yaml:5:18: events.0.space_destroy: space_destroy needs the space that is torn down"),
+        (
+            "arrivals: {during: 2, rates: {halt: 1 Hz}}",
+            "w.yaml:5:22: events.0.arrivals.during: the unit is missing: write '2 s'",
+        ),
         ("{fork: 1, halt: 1}", "w.yaml:5:4: events.0: expected one key: an operation is a step of its own"),
         ("arrivals: {count: 2, rates: {fork: 2}}", "w.yaml:5:38: events.0.arrivals.rates.fork: the unit is missing"),
         (
             "arrivals: {count: 2, rates: {fork: 2 Hz, disk_request: 1 Hz}}",
-            "w.yaml:5:13: events.0.arrivals: 'disk_request' needs a device: put it in a sequence or a mix, or under 'of'",
+            "w.yaml:5:44: events.0.arrivals.rates.disk_request: 'disk_request' needs a device: put it in a sequence or a mix, or under 'of'",
         ),
     ],
 )
 def test_faults_of_steps(folder: Path, step: str, found: str) -> None:
     (fault,) = faults(folder, f"operations: small\nevents:\n- {step}")
     assert fault.startswith(found)
+
+
+@pytest.mark.parametrize(("name", "example"), sorted(EXAMPLES.items()))
+def test_the_example_of_a_step_is_one(folder: Path, name: str, example: str) -> None:
+    assert faults(folder, f"events:\n- {name}") == [f"w.yaml:4:3: events.0: expected a mapping: write '{example}'"]
+    load_workload(write(folder, f"events:\n- {example}\n"))
+
+
+def test_where_no_operations_are_named_a_fault_says_how(folder: Path) -> None:
+    needed = "operations need 'operations: NAME' in the workload"
+    assert faults(folder, "events:\n- zzz: 1\n- arrivals: {count: 2, rates: {zzz: 1 Hz, fork: 1 Hz}}") == [
+        f"w.yaml:4:3: events.0.zzz: unknown key 'zzz': neither an event kind, nor one of repeat, mix, arrivals, nor an "
+        f"operation: {needed}",
+        f"w.yaml:5:32: events.1.arrivals.rates.zzz: no event kind 'zzz' that can arrive, nor an operation: {needed}",
+        f"w.yaml:5:43: events.1.arrivals.rates.fork: no event kind 'fork' that can arrive, nor an operation: {needed}",
+    ]
 
 
 def test_faults_inside_an_operation_point_to_what_was_given(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simulator.mechanisms.base import Parameters, StatelessMechanism
 
@@ -24,6 +24,17 @@ def walk_references(guest_levels: int, nested_levels: int) -> int:
     return guest_levels * nested_levels + guest_levels + nested_levels
 
 
+def _refuse_none_left(tables: str, levels: int, page: PageSize, cached: int) -> None:
+    walked = levels - _LEVELS_SAVED[page]
+    if walked < 1:
+        raise ValueError(f"{tables}_levels {levels} leaves no level to walk with {tables}_page {page}: add levels")
+    if cached >= walked:
+        raise ValueError(
+            f"expected {tables}_levels_cached below {walked}, the levels of a walk: the last is never cached, found "
+            f"{cached}"
+        )
+
+
 class PageWalkParameters(Parameters):
     """How deep the page tables are, and how much of a walk the walk caches save.
 
@@ -39,14 +50,20 @@ class PageWalkParameters(Parameters):
     guest_levels_cached: Annotated[int, Field(ge=0, le=6)] = 0
     nested_levels_cached: Annotated[int, Field(ge=0, le=6)] = 0
 
+    @model_validator(mode="after")
+    def _a_level_is_left(self) -> PageWalkParameters:
+        _refuse_none_left("guest", self.guest_levels, self.guest_page, self.guest_levels_cached)
+        if self.nested_levels:
+            _refuse_none_left("nested", self.nested_levels, self.nested_page, self.nested_levels_cached)
+        return self
+
     @property
     def references(self) -> int:
-        """Memory references of one walk; at least one, since walk caches never hold the last level."""
-        guest = max(self.guest_levels - _LEVELS_SAVED[self.guest_page] - self.guest_levels_cached, 1)
+        """Memory references of one walk, which reads a level at least: walk caches never hold the last one."""
+        guest = self.guest_levels - _LEVELS_SAVED[self.guest_page] - self.guest_levels_cached
         if not self.nested_levels:
             return walk_references(guest, 0)
-        nested = max(self.nested_levels - _LEVELS_SAVED[self.nested_page] - self.nested_levels_cached, 1)
-        return walk_references(guest, nested)
+        return walk_references(guest, self.nested_levels - _LEVELS_SAVED[self.nested_page] - self.nested_levels_cached)
 
 
 class PageWalk(StatelessMechanism):

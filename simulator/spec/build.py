@@ -22,7 +22,7 @@ from simulator.events import (
     USER_COMPUTE,
 )
 from simulator.model import CostModel
-from simulator.spec.cost_model import CostModelSpec
+from simulator.spec.cost_model import MOVE_THE_BOUND, CostModelSpec
 from simulator.spec.expand import Expander
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.fit import fit_faults
@@ -108,7 +108,10 @@ def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
 def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
     """Validate a resolved tree and build its parts; a workload of ``earlier`` with the same tree is taken over."""
     expander = Expander()
-    spec = _validate(expander.experiment(tree), ExperimentSpec, faults, expander)
+    try:
+        spec = _validate(expander.experiment(tree), ExperimentSpec, faults, expander)
+    except SpecError as error:
+        raise SpecError([_of_setting(fault, overrides) for fault in error.faults]) from None
     builder = _Builder(tree, expander.warnings)
     models = {name: builder.model(("models", name), name, model) for name, model in spec.models.items()}
     workloads = {
@@ -117,13 +120,24 @@ def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], ear
         if (workload := _taken_over(name, tree, spec.seed, earlier))
         or (workload := builder.workload(("workloads", name), name, found, spec.seed))
     }
-    builder.check_recipes(workloads, models)
-    builder.check_devices(workloads, models)
+    whole = {name: model for name, model in models.items() if not spec.models[name].abstract}
+    builder.check_recipes(workloads, whole)
+    builder.check_devices(workloads, whole)
     builder.check_names(spec)
     builder.check_fit(spec)
     builder.warn_of_long_runs(workloads)
     builder.raise_faults()
     return Experiment(spec, tree, workloads, models, overrides, tuple(builder.warnings))
+
+
+def _of_setting(fault: Fault, overrides: Sequence[Override]) -> Fault:
+    """Return a fault; that of a cost set beyond its bounds says how they are set, too."""
+    set_costs = {dotted(path[:-1]) for each in overrides for path in each.paths if path[-1] == "cost"}
+    if fault.path not in set_costs or not fault.message.endswith(MOVE_THE_BOUND):
+        return fault
+    found = fault.message.removesuffix(MOVE_THE_BOUND)
+    message = f"{found}set the bound too, with --set {fault.path}.low=... or --set {fault.path}.high=..."
+    return Fault("--set", 0, 0, fault.path, message)
 
 
 def _taken_over(name: str, tree: Node, seed: int, earlier: Experiment | None) -> Workload | None:
@@ -294,17 +308,21 @@ class _Builder:
         model = spec.build(name)
         if spec.abstract:
             if where:
-                self.fault(where, f"'{spec.title}' is abstract: name a cost model that extends it")
+                message = f"'{spec.title}' is abstract: name a cost model that extends it"
+                mark = node_at(self._tree, where[:-1]).keys.get(str(where[-1]), locate(self._tree, where))
+                self._faults.append(mark.fault(where, message))
             return model
         chain = model.build()
+        in_vain = list(chain.deaf())
+        unheard = {(mechanism.name, action) for mechanism, action, _ in in_vain}
         for mechanism, action in chain.leaving():
-            if action not in model.costs.entries:
+            if action not in model.costs.entries and (mechanism.name, action) not in unheard:
                 near = did_you_mean(action, model.costs.entries)
                 place = self._recipe((*where, "mechanisms", mechanism.name), action)
                 self.fault(place, f"the action '{action}' has no cost: add it under costs{near}")
-        for mechanism, action, heard in chain.deaf():
+        for mechanism, action, heard in in_vain:
             near = did_you_mean(action, [*heard, *BY_NAME])
-            place = self._first_key((*where, "mechanisms", mechanism.name), action)
+            place = self._first_mention((*where, "mechanisms", mechanism.name), action)
             self.fault(place, f"'{action}' is no event kind, and no action of a mechanism that stands before{near}")
         self._warn_of_dead_costs(where, name, {action for _, action in chain.leaving()})
         return model
@@ -316,6 +334,11 @@ class _Builder:
     def _first_key(self, where: Where, key: str, fits: Callable[[Node], bool] = lambda _: True) -> Where:
         """Return the path below ``where`` at which a key first has a value that fits, else ``where`` itself."""
         found = (path for path, node in walk(node_at(self._tree, where)) if path and path[-1] == key and fits(node))
+        return (*where, *next(found, ()))
+
+    def _first_mention(self, where: Where, name: str) -> Where:
+        """Return the path below ``where`` at which a name is first a key or a value, else ``where`` itself."""
+        found = (path for path, node in walk(node_at(self._tree, where)) if name in (node.value, *path[-1:]))
         return (*where, *next(found, ()))
 
     def _warn_of_dead_costs(self, where: Where, name: str, emitted: set[str]) -> None:
@@ -332,7 +355,7 @@ class _Builder:
         """Build a workload; None, and a fault, where its stream cannot be read."""
         try:
             if spec.recording is None:
-                stream = spec.synthetic(name, seed)
+                stream = spec.synthetic(seed)
                 devices = frozenset(stream.header.devices)
                 kinds = _with_interrupts(stream.kinds(), spec.timer, devices)
                 return Workload(name, stream, spec.timer, kinds, devices, stream.rows(), stream.is_random)
@@ -350,6 +373,8 @@ class _Builder:
         assert spec.host_costs is not None
         before = len(self._faults)
         host = self.model((*where, "host_costs"), f"host_costs of {name}", spec.host_costs)
+        if spec.host_costs.abstract:
+            return None
         costs = self._host_costs((*where, "host_costs"), host, kinds)
         if len(self._faults) > before:
             return None

@@ -12,6 +12,7 @@ from simulator.mechanisms.base import ActionName
 from simulator.model import CostModel, Device, Machine
 from simulator.spec.types import Bandwidth, ClockValue, CostValue, Duration, Positive, Provenance, Spec, Text
 
+MOVE_THE_BOUND = "move the bound too"
 Status = Literal["published", "derived", "assumed", "fitted"]
 
 
@@ -33,7 +34,7 @@ class CostSpec(Spec):
             named = ", ".join(
                 f"{name} {value}" for name, value in zip(("low", "cost", "high"), given, strict=True) if value
             )
-            raise ValueError(f"expected low <= cost <= high, found {named}: move the bound too")
+            raise ValueError(f"expected low <= cost <= high, found {named}: {MOVE_THE_BOUND}")
         return self
 
 

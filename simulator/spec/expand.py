@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -17,7 +17,7 @@ from fractions import Fraction
 from simulator.errors import Fault, did_you_mean
 from simulator.spec.node import Mark, Node, described, dotted
 from simulator.spec.scalars import shown
-from simulator.spec.steps import STEPS, STRUCTURES
+from simulator.spec.steps import ARRIVING, EXAMPLES, STEPS, STRUCTURES
 from simulator.units import Quantity
 
 Where = tuple[str | int, ...]
@@ -268,6 +268,8 @@ class _Steps:
 
     def _step(self, step: Node, place: _Place) -> Iterator[Node]:
         """Give what a step expands to: a step, or nothing."""
+        if isinstance(step.value, str):
+            self._tell_bare(step.value, step.mark, place)
         for name, _ in step.children():
             if isinstance(name, str) and not self._is_known(name, step, place):
                 yield step
@@ -294,11 +296,32 @@ class _Steps:
             return False
         if name in STEPS or name in self.operations:
             return True
-        known = [*STEPS, *self.operations]
-        ours = f"an operation ({', '.join(self.operations)})" if self.operations else "an operation: none are named"
-        near = did_you_mean(name, known) or f": neither an event kind, nor one of {', '.join(STRUCTURES)}, nor {ours}"
+        near = self._instead(name, STEPS, f": neither an event kind, nor one of {', '.join(STRUCTURES)}, nor ")
         self.expander.fault(mark, (*place.shown, name), f"unknown key {shown(name)}{near}")
         return False
+
+    def _instead(self, name: str, known: Sequence[str], otherwise: str) -> str:
+        """Return what could have been meant by a name that is neither known nor that of an operation."""
+        near = did_you_mean(name, [*known, *self.operations])
+        if self.operations:
+            return near or f"{otherwise}an operation ({', '.join(self.operations)})"
+        needed = "operations need 'operations: NAME' in the workload"
+        return f"{near}; {needed}" if near else f"{otherwise}an operation: {needed}"
+
+    def _tell_bare(self, name: str, mark: Mark, place: _Place) -> None:
+        """Say how a step is written of which only the name stands there."""
+        if name in self.operations:
+            self.expander.fault(mark, place.shown, f"expected a mapping: write '{name}: {{}}'")
+        elif name in EXAMPLES:
+            self.expander.fault(mark, place.shown, f"expected a mapping: write '{EXAMPLES[name]}'")
+
+    def _check_rates(self, rates: Node, place: _Place) -> None:
+        """Say which names of rates are neither an event kind nor an operation."""
+        for name, rate in rates.children():
+            if isinstance(name, str) and name not in (*STEPS, *self.operations):
+                near = self._instead(name, ARRIVING, ", nor ")
+                message = f"no event kind {shown(name)} that can arrive{near}"
+                self.expander.fault(rates.keys.get(name, rate.mark), (*place.shown, "rates", name), message)
 
     def _repeat(self, argument: Node, place: _Place) -> Node:
         events = argument.child("events")
@@ -311,6 +334,7 @@ class _Steps:
         parts = [self.within(of, place / "of")] if of is not None else []
         arriving = list(parts[0].value) if parts and isinstance(parts[0].value, list) else []
         if rates is not None and isinstance(rates.value, dict):
+            self._check_rates(rates, place)
             operations = {name: rate for name, rate in rates.value.items() if name in self.operations}
             for name, rate in operations.items():
                 at = _Place((*place.real, "of", len(arriving)), (*place.shown, "rates", name))

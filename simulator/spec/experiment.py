@@ -50,7 +50,8 @@ def _published(value: Any) -> tuple[Decimal, str]:
     except ArithmeticError:
         raise ValueError(f"expected a number with a unit, such as '242 cycles', found '{value}'") from None
     if unit not in UNITS.values():
-        raise ValueError(f"expected a unit, one of {', '.join(UNITS.values())}, as in '242 cycles'; found '{value}'")
+        units = ", ".join(dict.fromkeys(UNITS.values()))
+        raise ValueError(f"expected a unit, one of {units}, as in '242 cycles'; found '{value}'")
     return amount, unit
 
 

@@ -18,6 +18,19 @@ FOLDERS: dict[DocumentKind, str] = {
 }
 """Where the library keeps each kind. Names count from the first folder, so operations are called operations/NAME."""
 
+BELONGS = {
+    "workload": "'workloads:' of an experiment",
+    "operations": "'operations:' of a workload",
+    "cost-model": "'models:' of an experiment",
+}
+"""Under which key of which document one that is no experiment belongs."""
+ONE: dict[str, str] = {
+    "experiment": "an experiment",
+    "workload": "a workload",
+    "operations": "a document of operations",
+    "cost-model": "a cost model",
+}
+
 _SUFFIXES = (".yaml", ".yml", ".parquet")
 
 
@@ -56,9 +69,11 @@ def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
             if candidate.is_file():
                 return candidate
     if (beside / path).is_dir():
-        raise InputError(f"'{reference}' is a directory: expected a file, or the name of one of the kind '{kind}'")
+        raise InputError(f"'{reference}' is a directory: expected a file, or the name of {ONE[kind]}")
     for other in FOLDERS:
         if other != kind and reference in names(other):
+            if kind == "experiment":
+                raise InputError(f"'{reference}' is of the kind '{other}': it belongs under {BELONGS[other]}")
             raise InputError(f"'{reference}' is of the kind '{other}'; expected one of '{kind}'")
     known = names(kind)
     near = did_you_mean(path.with_suffix("").as_posix() if path.suffix in _SUFFIXES else reference, known)

@@ -37,7 +37,7 @@ class ExpandedOperationSpec(OperationSpec):
 
     def stream(self, name: str) -> SyntheticStream:
         """Return the rows of one operation."""
-        return synthetic(name, [self.events], name, seed=1)
+        return synthetic(name, [self.events], seed=1)
 
 
 class ExpandedOperationsSpec(OperationsSpec):

@@ -15,7 +15,7 @@ from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.cost_model import MachineSpec
 from simulator.spec.experiment import ExperimentSpec
 from simulator.spec.fit import FitSpec
-from simulator.spec.library import DocumentKind, find, shown
+from simulator.spec.library import BELONGS, ONE, DocumentKind, find, shown
 from simulator.spec.node import Mark, Node, merge
 from simulator.spec.reader import load
 from simulator.spec.types import Spec
@@ -90,6 +90,7 @@ class Resolver:
             if child is None or child.is_scalar:
                 continue
             entries: dict[str, Node] = {}
+            keys: dict[str, Mark] = {}
             for part, entry in child.children():
                 where = (section, part)
                 try:
@@ -97,12 +98,12 @@ class Resolver:
                     if label in entries:
                         message = f"a second entry labelled '{label}': write them as 'label: name' pairs"
                         raise SpecError([entry.mark.fault(where, message)])
+                    keys[label] = child.keys.get(label, entry.mark)
                     entries[label] = self._entry(entry, kind, folder, where)
                 except SpecError as error:
                     self.faults.extend(error.faults)
             if not entries and list(child.children()):
                 raise SpecError(())  # the faults of its entries say it all: nothing is left to check
-            keys = {label: child.keys.get(label, entry.mark) for label, entry in entries.items()}
             node = _with(node, section, replace(child, value=entries, keys=keys))
         return _with_schema_defaults(_with_schema_defaults(node, (), ExperimentSpec), ("fit",), FitSpec)
 
@@ -173,7 +174,11 @@ def _kind(node: Node, wanted: tuple[DocumentKind, ...]) -> DocumentKind:
         if child is not None and child.value == kind:
             return kind
     mark = child.mark if child is not None else node.mark
-    raise SpecError([mark.fault(("document",), f"expected 'document: {' | '.join(wanted)}' at the top of the file")])
+    message = f"expected 'document: {' | '.join(wanted)}' at the top of the file"
+    if child is not None and wanted == ("experiment",) and child.value in BELONGS:
+        other = str(child.value)
+        message += f"; this is {ONE[other]} and belongs under {BELONGS[other]}"
+    raise SpecError([mark.fault(("document",), message)])
 
 
 def label_of(entry: Node, part: str | int, where: Where) -> str:

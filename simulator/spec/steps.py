@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from simulator.errors import did_you_mean
-from simulator.events import BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
+from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
 from simulator.spec.types import Duration, Number, Positive, Rate, Size, Spec, Text
 from simulator.stream import AS_RECORDED, ASYNCHRONOUS, BLOCKING, COLUMN, Header
 from simulator.workload.synthetic import (
@@ -27,9 +27,10 @@ from simulator.workload.synthetic import (
 )
 
 
-def _shorthand(key: str) -> BeforeValidator:
-    """Let a bare value stand for a mapping with one key."""
-    return BeforeValidator(lambda value: value if isinstance(value, dict) else {key: value})
+def _or_bare(schema: Any, key: str, bare: Any) -> Any:
+    """Return the type of a mapping for which a bare value of one of its keys may stand."""
+    spread = BeforeValidator(lambda value: value if isinstance(value, dict) else {key: value}, bare | schema)
+    return Annotated[schema, spread]
 
 
 class RangeSpec(Spec):
@@ -83,21 +84,42 @@ class HaltSpec(EventSpec):
 _COLUMN_TYPES: dict[str, Any] = {"page": NumberOrRange, "site": NumberOrRange, "number": NumberOrRange, "size": Number}
 """The types of the columns that only some kinds have; requests have a device and a size in bytes of their own."""
 
+_NEEDED = {
+    "kernel_code": ("size", "a size, in instructions"),
+    "space_destroy": ("space", "the space that is torn down"),
+}
+"""The column that an event of a kind cannot do without, and what stands in it."""
+
+
+def _needs(name: str) -> dict[str, Any]:
+    """Return the validator of a kind that cannot do without one of its columns; none for the others."""
+    if name not in _NEEDED:
+        return {}
+    column, what = _NEEDED[name]
+
+    def check(spec: EventSpec) -> EventSpec:
+        if getattr(spec, column) is None:
+            raise ValueError(f"{name} needs {what}")
+        return spec
+
+    return {"_needs": model_validator(mode="after")(check)}
+
 
 def _schema_of(kind: EventKind) -> Any:
     if kind.code in COMPUTE_KINDS:
-        return Annotated[ComputeSpec, _shorthand("duration")]
+        return _or_bare(ComputeSpec, "duration", Duration)
     if kind.code in REQUEST_KINDS:
         return RequestSpec
     if kind.code == HALT:
-        return Annotated[HaltSpec, _shorthand("count")]
+        return _or_bare(HaltSpec, "count", Positive)
     columns: dict[str, Any] = {
         name: (_COLUMN_TYPES[name] | None, None) for name in kind.columns if name in _COLUMN_TYPES
     }
     name = "".join(part.title() for part in kind.name.split("_"))
-    return Annotated[
-        create_model(f"{name}Spec", __base__=EventSpec, __doc__=kind.about, **columns), _shorthand("count")
-    ]
+    schema = create_model(
+        f"{name}Spec", __base__=EventSpec, __doc__=kind.about, __validators__=_needs(kind.name), **columns
+    )
+    return _or_bare(schema, "count", Positive)
 
 
 @dataclass(slots=True)
@@ -168,6 +190,21 @@ class MixSpec(Spec):
 
 
 _MOST_ARRIVALS_HZ = 10**9
+_MORE_THAN_A_RATE = {BY_CODE[code].name: "a device" for code in REQUEST_KINDS} | {
+    name: what for name, (_, what) in _NEEDED.items()
+}
+ARRIVING = tuple(name for name in _EVENT_KINDS if name not in _MORE_THAN_A_RATE)
+"""The event kinds that may have a rate."""
+
+
+def _arriving(name: str) -> str:
+    if name in _MORE_THAN_A_RATE:
+        raise ValueError(f"'{name}' needs {_MORE_THAN_A_RATE[name]}: put it in a sequence or a mix, or under 'of'")
+    if name in BY_NAME and name not in ARRIVING:
+        raise ValueError(f"'{name}' cannot arrive: it goes on between arrivals, as long as 'during' and 'mode' say")
+    if name not in ARRIVING:
+        raise ValueError(f"no event kind '{name}' that can arrive{did_you_mean(name, ARRIVING)}")
+    return name
 
 
 class ArrivingSpec(Spec):
@@ -185,7 +222,7 @@ class ArrivalsSpec(Spec):
     distributed.
     """
 
-    rates: dict[Text, Rate] = Field(default_factory=dict)
+    rates: dict[Annotated[Text, AfterValidator(_arriving)], Rate] = Field(default_factory=dict)
     of: list[ArrivingSpec] = Field(default_factory=list)
     during: Duration | None = None
     count: Positive | None = None
@@ -203,11 +240,6 @@ class ArrivalsSpec(Spec):
             raise ValueError("expected either 'during' (a duration) or 'count' (a number of events)")
         if self._hertz() > _MOST_ARRIVALS_HZ:
             raise ValueError("expected rates of at most 1 GHz together: arrivals are whole nanoseconds apart")
-        for name in self.rates:
-            if name not in _EVENT_KINDS:
-                raise ValueError(f"no event kind '{name}' that can arrive{did_you_mean(name, _EVENT_KINDS)}")
-            if BY_NAME[name].code in REQUEST_KINDS:
-                raise ValueError(f"'{name}' needs a device: put it in a sequence or a mix, or under 'of'")
         return self
 
     def step(self, stock: _Stock) -> Step:
@@ -250,6 +282,16 @@ class _OneOf(Spec):
 
 
 STRUCTURES: dict[str, Any] = {"repeat": RepeatSpec, "mix": MixSpec, "arrivals": ArrivalsSpec}
+_EXAMPLES = {
+    "user_compute": "10 us",
+    "kernel_compute": "10 us",
+    "disk_request": "{device: disk, blocking: true}",
+    "network_request": "{device: network, blocking: false}",
+    "kernel_code": "{size: 100}",
+    "space_destroy": "{space: 1}",
+}
+EXAMPLES = {name: f"{name}: {_EXAMPLES.get(name, '1')}" for name in _ALL_KINDS}
+"""A step of each event kind, as it is written."""
 STEPS = (*_ALL_KINDS, *STRUCTURES)
 """The keys that a step may have in any workload."""
 
@@ -263,12 +305,12 @@ StepSpec.model_rebuild()
 Program = Annotated[list[StepSpec], Field(min_length=1)]
 
 
-def synthetic(title: str, programs: Sequence[Sequence[Any]], name: str, seed: int) -> SyntheticStream:
-    """Return the stream of one program (a list of steps) for each virtual CPU."""
+def synthetic(title: str, programs: Sequence[Sequence[Any]], seed: int) -> SyntheticStream:
+    """Return the stream of one program (a list of steps) for each virtual CPU; title and seed say what is drawn."""
     stock = _Stock()
     steps = [_program(events, stock) for events in programs]
     header = Header(title=title, vcpus=len(steps), devices=tuple(stock.devices))
-    return SyntheticStream(header, steps, name, seed, tuple(stock.ranges))
+    return SyntheticStream(header, steps, seed, tuple(stock.ranges))
 
 
 def _program(events: Sequence[Any], stock: _Stock) -> Step:

@@ -34,7 +34,7 @@ def _quantity(parse: Callable[[str], T], example: str) -> Any:
 
 CostValue = Annotated[Cost, *_quantity(Cost.parse, "1931 cycles")]
 ClockValue = Annotated[Clock, *_quantity(parse_clock, "3800 MHz")]
-Duration = Annotated[int, *_quantity(parse_duration, "10 us")]
+Duration = Annotated[int, *_quantity(parse_duration, "2 s")]
 Rate = Annotated[Fraction, *_quantity(parse_rate, "100 Hz")]
 Size = Annotated[int, *_quantity(parse_size, "4 KiB")]
 Bandwidth = Annotated[int, *_quantity(lambda text: parse_size(text.removesuffix("/s")), "100 MB/s")]

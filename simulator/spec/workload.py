@@ -105,7 +105,7 @@ class WorkloadSpec(Spec):
             raise ValueError("assume belongs to a recording; a synthetic workload says it with touch and kernel_code")
         return self
 
-    def synthetic(self, name: str, seed: int) -> SyntheticStream:
-        """Return the stream of a synthetic workload; its random numbers follow from its name and the seed."""
+    def synthetic(self, seed: int) -> SyntheticStream:
+        """Return the stream of a synthetic workload; its random numbers follow from its title and the seed."""
         specs = self.vcpus or [VcpuSpec(events=self.events or [])]
-        return synthetic(self.title, [spec.events for spec in specs for _ in range(spec.copies)], name, seed)
+        return synthetic(self.title, [spec.events for spec in specs for _ in range(spec.copies)], seed)

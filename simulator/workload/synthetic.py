@@ -355,7 +355,7 @@ class _Bodies:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticStream:
-    """A program for each virtual CPU, with random numbers of its own, spawned from seed and name.
+    """A program for each virtual CPU, with random numbers of its own, spawned from the seed and the title.
 
     ``ranges`` are those whose marks stand in the rows of the programs. Each virtual CPU begins all of them anew, and a
     range that is drawn has random numbers of its own.
@@ -363,7 +363,6 @@ class SyntheticStream:
 
     header: Header
     programs: Sequence[Step]
-    name: str
     seed: int
     ranges: Sequence[Range] = ()
 
@@ -383,8 +382,8 @@ class SyntheticStream:
 
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU; each call gives the same."""
-        name = int.from_bytes(sha256(self.name.encode()).digest()[:8], "big")
-        entropy = [self.seed, name, vcpu]
+        title = int.from_bytes(sha256(self.header.title.encode()).digest()[:8], "big")
+        entropy = [self.seed, title, vcpu]
         laid_out = rechunk(self.programs[vcpu].batches(np.random.default_rng(entropy)))
         return _with_values(laid_out, self.ranges, entropy) if self.ranges else laid_out
 
