@@ -17,7 +17,7 @@ from simulator.engine.base import Outcome
 from simulator.report.plots import PLOTS
 from simulator.result import Result
 from simulator.run import run_experiment
-from simulator.spec.build import check_document, load_experiment
+from simulator.spec.build import check_document, load_experiment, load_model
 from simulator.spec.experiment import Plot
 from simulator.spec.library import FOLDERS, root
 from simulator.spec.node import plain
@@ -73,6 +73,28 @@ def test_on_the_forkwait_recording_the_hardware_vmm_is_dearest(recorded: Result)
     """The order of the paper's forkwait: native, then the software VMM, then the hardware VMM."""
     seconds = {row.model: row.total_seconds for row in recorded.totals if row.workload == "forkwait-500"}
     assert seconds["native"] < seconds["software-vmm"] < seconds["hardware-vmm"]
+
+
+MODELS = sorted(
+    f"{folder}/{path.stem}"
+    for folder in ("pentium4-672", "lookahead")
+    for path in (root() / "cost_models" / folder).glob("*.yaml")
+    if not load_model(path)[0].abstract
+)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_recording_runs_under_every_model(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(
+        "document: experiment\ntitle: a recording under one model\n"
+        f"workloads: [recorded/forkwait-500-assumed]\nmodels: [{model}]\n"
+    )
+    result = run_experiment(load_experiment(path))
+    [total] = result.totals
+    assert sum(row.cycles for row in result.breakdown) == total.busy_cycles
+    events = {row.event: row.events for row in result.breakdown}
+    assert events["page_fault"] == LINES["forkwait-500"]["page_fault"]
 
 
 CONTENT = {
