@@ -430,3 +430,10 @@ def _legend(page: Figure) -> list[str]:
 def _directory(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+def test_touched_pages_do_not_make_a_workload_mixed() -> None:
+    rows = [("w", "native", "", "touch", 40), ("w", "native", "", "pte_set", 500), ("v", "native", "", "syscall", 5)]
+    frames = Frames([*rows, ("v", "native", "", "user_compute", 5)])
+    inputs = data.Inputs(frames.totals, frames.breakdown, frames.comparison, None, "t")
+    assert inputs.mixed == {"v"}

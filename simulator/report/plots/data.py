@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from simulator.errors import InputError
+from simulator.events import ACTIVITY_KINDS, BY_CODE, COMPUTE_KINDS
 from simulator.report.plots.style import COMPUTE_STYLES, MODEL_STYLES, OTHER, Style, event_style
 from simulator.report.plots.text import wrap
 from simulator.report.tables import exact, is_missing, point_of, records
@@ -20,6 +21,9 @@ MAX_KINDS = 10
 """Event kinds beside computation that a plot tells apart; a reader cannot tell more."""
 LEAST_SHARE = 0.01
 """An event kind that is less than this of every bar could not be seen, unless `other` would be larger than it."""
+
+
+_BETWEEN = {BY_CODE[kind].name for kind in ACTIVITY_KINDS - COMPUTE_KINDS}
 
 
 class NothingToDrawError(InputError):
@@ -63,10 +67,13 @@ class Inputs:
 
     @cached_property
     def mixed(self) -> frozenset[str]:
-        """The workloads that compute, or have events of several kinds: their time is no single event's cost."""
+        """The workloads that compute, or have events of several kinds: their time is no single event's cost.
+
+        What goes on between events (touched pages, pieces of code) makes no difference.
+        """
         kinds: dict[str, set[str]] = {}
         for row in records(self.breakdown):
-            kinds.setdefault(str(row.workload), set()).add(str(row.event))
+            kinds.setdefault(str(row.workload), set()).update({str(row.event)} - _BETWEEN)
         return frozenset(name for name, events in kinds.items() if len(events) > 1 or events & COMPUTE_STYLES.keys())
 
     def present(self, runs: Mapping[Case, Mapping[str, object]]) -> list[str]:
