@@ -40,10 +40,6 @@ class Chain:
         """Return all actions that a mechanism answers."""
         return frozenset(action for mechanism in self.mechanisms for action in mechanism.answers())
 
-    def watches(self) -> frozenset[str]:
-        """Return all actions that a mechanism watches."""
-        return frozenset(action for mechanism in self.mechanisms for action in mechanism.watches())
-
     def leaving(self) -> Iterator[tuple[Mechanism, str]]:
         """Give each action that can leave the chain, since nobody answers it, with the mechanism that takes it."""
         for mechanism, routes in zip(self.mechanisms, self._routes, strict=True):

@@ -108,7 +108,7 @@ class Hybrid(Mechanism):
         self._watched = self._balance = self._loss = self._untranslated = 0
 
     def reads(self) -> frozenset[int]:
-        """Return the kinds that either technique serves, or whose frequency matters to the choice."""
+        """Return the kinds that either technique serves."""
         return frozenset().union(*(chain.reads() for chain in self._techniques.values()))
 
     def answers(self) -> frozenset[str]:
@@ -153,8 +153,8 @@ class Hybrid(Mechanism):
             self._untranslated = 0
 
     def _loss_of(self, name: str) -> int:
-        """Return by how much the present technique is dearer than the other, for one event or action."""
-        dearer = self._parameters.hardware_dearer_by.get(name, 0)
+        """Return by how much the present technique is dearer than the other, for one event or action that counts."""
+        dearer = self._parameters.hardware_dearer_by[name]
         return dearer if self._technique == "hardware" else -dearer
 
     def _parts(self, name: str, n: int) -> Iterator[int]:
