@@ -44,7 +44,7 @@ def perf(
         stream, report = import_perf(
             file,
             title,
-            provenance=dict(_key_and_text(entry) for entry in about),
+            provenance=dict(key_and_text(entry) for entry in about),
             progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
         )
     write_parquet(stream, target)
@@ -52,7 +52,8 @@ def perf(
     print_view(view, as_json)
 
 
-def _key_and_text(entry: str) -> tuple[str, str]:
+def key_and_text(entry: str) -> tuple[str, str]:
+    """Read what ``--about`` was given."""
     key, equals, text = entry.partition("=")
     if not (key and equals and text):
         raise InputError(f"--about {entry}: expected KEY=TEXT, such as machine='Linux 6.18 on a laptop'")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from simulator.result import Result
     from simulator.run import Progress
 
+_ANY_RECORDING = "any-recording"
+
 
 @app.command()
 @exit_codes
@@ -27,7 +29,8 @@ def run(
     experiment: Annotated[
         str,
         typer.Argument(
-            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it."
+            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it; "
+            "or a recording in Parquet: the experiment `any-recording` with it."
         ),
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
@@ -38,11 +41,15 @@ def run(
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result
 
-    path = _experiment_or_folder(experiment)
+    if experiment.endswith(".parquet"):
+        path, target = _experiment_or_folder(_ANY_RECORDING), out or Path("results") / Path(experiment).stem
+        settings = [f"workloads.recording={experiment}", *settings]
+    else:
+        path = _experiment_or_folder(experiment)
+        target = out or Path("results") / path.stem
     if path.is_dir():
         _run_folder(path, out, settings, as_json, plots)
         return
-    target = out or Path("results") / path.stem
     check_target(target)
     with watched() as progress:
         result, resolved_yaml = _replayed(path, settings, progress)
