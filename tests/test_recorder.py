@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support import K, stream
 from test_import_perf import START, Recording, recordings
@@ -22,7 +22,7 @@ from test_import_perf import START, Recording, recordings
 from simulator.errors import RecordError
 from simulator.stream import Batch, EventStream, ParquetStream
 from simulator.workload.importers.perf import import_perf
-from simulator.workload.recorder import implied, overhead
+from simulator.workload.recorder import implied, others, overhead
 from simulator.workload.recorder.overhead import Correction, Method
 from simulator.workload.recorder.permissions import available_tracepoints, explain_failure, find_perf
 from simulator.workload.recorder.processes import kernel_threads, with_descendants
@@ -89,6 +89,40 @@ def test_whoever_wakes_the_program_counts(recording: Recording) -> None:
     program = Program(Who({OWN}), ALWAYS)
     lines = list(program.lines(recording.lines))
     assert [line.split()[0] for line in lines] == ["task7", "swapper", "task7"]
+
+
+def test_a_task_that_waits_for_others_on_its_cpu_waits_idly(recording: Recording, tmp_path: Path) -> None:
+    """Woken at 2 us on a CPU of others, which give way at 9 us: no computation in between."""
+    recording.syscall(0, OWN, 0)
+    recording.switch(0, OWN, STRANGER, 1)
+    recording.wake(0, STRANGER, OWN, 2)
+    recording.switch(0, STRANGER, OWN, 9)
+    recording.sysret(0, OWN, 10)
+    recording.syscall(0, OWN, 11)
+    path = tmp_path / "kept.txt"
+    program = Program(Who({OWN}), ALWAYS)
+    path.write_text("".join(f"{line}\n" for line in program.lines(recording.lines)))
+    [batch] = others.as_idle(import_perf(path)[0], program.kept.others, [0], START).rows[0]
+    assert program.kept.others == {0: [(START + 1_000, START + 9_000)]}
+    assert batch.column("kernel_ns").sum() == 2_000
+    assert batch.column("idle_ns").sum() == 8_000
+
+
+@given(
+    bounds=st.lists(st.integers(0, 60), max_size=12, unique=True).map(sorted),
+    gaps=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12),
+)
+def test_no_more_than_the_time_of_others_becomes_idle(bounds: list[int], gaps: list[tuple[int, int]]) -> None:
+    """Against a count of each nanosecond by itself; where a row has idle time too, kernel time goes first."""
+    times = list(zip(bounds[::2], bounds[1::2], strict=False))
+    rows = [{"kind": K["syscall"], "kernel_ns": kernel, "idle_ns": idle} for kernel, idle in gaps]
+    [batch] = others.as_idle(stream(rows), {0: times}, [0], 0).rows[0]
+    now, expected = 0, []
+    for kernel, idle in gaps:
+        theirs = sum(begin <= ns < end for ns in range(now, now + kernel + idle) for begin, end in times)
+        expected.append((kernel - min(kernel, theirs), idle + min(kernel, theirs)))
+        now += kernel + idle
+    assert list(zip(batch.column("kernel_ns").tolist(), batch.column("idle_ns").tolist(), strict=True)) == expected
 
 
 def test_children_of_the_program_are_the_programs_until_their_number_is_used_again(recording: Recording) -> None:
@@ -189,7 +223,9 @@ def test_what_is_kept_of_any_recording_can_be_imported(
     """Whatever the lines: time runs forward, nothing is unreadable, and strangers have no rows."""
     program = Program(Who(own | {7}, stand_ins=loops - own), ALWAYS)
     path = tmp_path / "kept.txt"
-    path.write_text("".join(f"{line}\n" for line in program.lines(text.splitlines())))
+    lines = list(program.lines(text.splitlines()))
+    assume(any("sys_enter" in line for line in lines))  # its number may be somebody else's by then
+    path.write_text("".join(f"{line}\n" for line in lines))
     imported, report = import_perf(path)
     assert not report.unknown
     assert sum(map(len, program.kept.times.values())) == program.kept.lines == report.lines

@@ -101,7 +101,8 @@ def _last_line(recording: Recording, target: Path) -> str:
 
 def _data(recording: Recording, target: Path, peak: int, notes: list[str]) -> dict[str, Any]:
     kept, correction = asdict(recording.kept), asdict(recording.correction)
-    del kept["times"]
+    del kept["times"], kept["others"], kept["idle"]
+    kept["others_ns"] = recording.kept.others_ns
     return {
         "out": str(target),
         "recorded_ns": recording.stream.header.recorded_ns,

@@ -19,7 +19,7 @@ from simulator.errors import RunError
 from simulator.stream import MemoryStream
 from simulator.workload.importers.perf import ImportReport, import_perf
 from simulator.workload.importers.perf_text import Progress
-from simulator.workload.recorder import overhead, processes
+from simulator.workload.recorder import others, overhead, processes
 from simulator.workload.recorder.awake import kept_awake
 from simulator.workload.recorder.counters import counting
 from simulator.workload.recorder.overhead import Correction, Method
@@ -118,6 +118,9 @@ def record(
         stream, report = import_perf(text, title or _title(request), None, progress)
     run.checks = _checks(run, report)
     run.missing = {group.without: names for group, names in missing(tracepoints)}
+    start = min(times[0] for times in kept.times.values())
+    idle = {cpu: kept.others.get(cpu, []) + kept.idle.get(cpu, []) for cpu in kept.times}
+    stream = others.as_idle(stream, idle, sorted(kept.times), start)
     stream, run.correction = overhead.take_off(stream, kept.times, run.correction)
     told = _provenance(request, perf, run) | dict(about or {})
     header = replace(stream.header, provenance={**stream.header.provenance, **told})

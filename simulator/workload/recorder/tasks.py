@@ -7,8 +7,8 @@ the others are taken out of the text of ``perf script`` afterwards:
   own threads stay with it: they write its pages back and run its interrupts.
 - **Everybody else**, the recorder included, becomes the idle task: their lines are left out, a switch to one of them is
   a switch to idle, and where one of them wakes a task of the program, an idle CPU does. So what they took from the
-  program is time in which its CPU was idle; ``Kept`` says how much that was. Of their interrupts only the completion
-  of a disk request is kept, which may be one of the program's.
+  program is time in which its CPU was idle (see ``others``). Of their interrupts only
+  those are kept that wake the program, and completions of disk requests.
 - **Stand-ins** of the idle task (see ``awake``) are the idle task, with their interrupts, but for ticks of the timer
   that wake nobody: an idle CPU has none.
 - A load of the page-table base on the way to a task that becomes idle is left out, and on the way back too, where the
@@ -39,7 +39,8 @@ _IDLE_PLACE = f"{'swapper':>16} {0:>5}/{0:<5} "
 _FLUSH_ON_SWITCH = "(0)"
 _EXEC = tuple(f"NR {number} (" for number in (59, 322, 221, 281))  # execve and execveat of x86-64 and of arm64
 _DURING_SWITCH = frozenset({"sched:sched_switch", "tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
-_TICK = "irq_vectors:local_timer_entry"
+_SOFTIRQ = "irq:softirq_entry"
+_TICK, _END_OF_TICK = "irq_vectors:local_timer_entry", "irq_vectors:local_timer_exit"
 _INTERRUPTS = ("irq:", "irq_vectors:")
 
 
@@ -49,9 +50,10 @@ class Kept:
 
     ``lines`` are kept, of ``read``, and ``own_lines`` of them are of tasks of the program; ``lost`` events never
     reached the file. ``times`` are those of the kept lines by CPU, nanoseconds. ``switches`` counts how often a task
-    of the program gave up its CPU, and ``ends`` how often for good. ``others_ns`` is how long the CPUs ran somebody
-    else from the program's first line on, and ``preempted`` how often the program had to give way to them. ``unseen``
-    counts how often a CPU came to a task of the program with no switch to it in the recording.
+    of the program gave up its CPU, and ``ends`` how often for good. ``others`` are, by CPU, the times (first and
+    last moment, ns) for which it ran somebody else, from the program's first line on, and ``preempted`` is how often
+    the program had to give way to them. ``idle`` are the times for which a CPU is known to have done nothing.
+    ``unseen`` counts how often a CPU came to a task of the program with no switch to it in the recording.
     """
 
     lines: int = 0
@@ -60,10 +62,16 @@ class Kept:
     lost: int = 0
     switches: int = 0
     ends: int = 0
-    others_ns: int = 0
     preempted: int = 0
     unseen: int = 0
     times: dict[int, array[int]] = field(default_factory=dict)
+    others: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    idle: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def others_ns(self) -> int:
+        """For how long all CPUs together ran somebody else, nanoseconds."""
+        return sum(end - begin for times in self.others.values() for begin, end in times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +115,16 @@ class _Line(NamedTuple):
 class _Cpu:
     """One CPU: its last switch (from, to), the process of the program that it ran last, since when it is others'.
 
-    ``tick`` are the fields of the entry of a timer interrupt that has woken nobody yet, and ``in_tick`` whether it has.
+    ``pending`` are lines (tracepoint, fields) of an interrupt that has woken nobody yet, and ``in_tick`` is whether a
+    timer interrupt has, and is not over. ``last`` is the time of its last line.
     """
 
     switch: tuple[int, int] = (IDLE, IDLE)
     process: int = IDLE
     others_since: int = -1
-    tick: str = ""
+    pending: list[tuple[str, str]] = field(default_factory=list)
     in_tick: bool = False
+    last: int = -1
 
 
 class Program:
@@ -146,8 +156,6 @@ class Program:
             "raw_syscalls:sys_enter": self._syscall,
             "tlb:tlb_flush": self._flush,
             "block:block_rq_complete": self._complete,
-            _TICK: self._tick,
-            "irq_vectors:local_timer_exit": self._end_of_tick,
         }
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:
@@ -165,6 +173,7 @@ class Program:
                 )
                 other = self._interrupt if head.tracepoint.startswith(_INTERRUPTS) else self._any
                 found = self._handlers.get(head.tracepoint, other)(line)
+                self._cpu(line).last = now
             except ValueError:
                 lost = _LOST.search(text)
                 if lost is None:
@@ -207,7 +216,7 @@ class Program:
 
     def _follow(self, line: _Line) -> None:
         """Count a task that a CPU is not known to have come to; it runs there from now on."""
-        cpu = self._cpus.setdefault(line.cpu, _Cpu())
+        cpu = self._cpu(line)
         before, after = cpu.switch
         leaving = line.tid == before and line.tracepoint in _DURING_SWITCH
         if line.tid != after and not leaving:
@@ -243,20 +252,49 @@ class Program:
         return [line.text] if self._is_kept(line.tid) else []
 
     def _interrupt(self, line: _Line) -> list[str]:
-        return [line.idle()] if line.tid in self._stand_ins else self._any(line)
+        """An interrupt of others, and a tick of a stand-in's, waits until it wakes somebody."""
+        if self._is_kept(line.tid):
+            return [line.text]
+        cpu, stands_in = self._cpu(line), line.tid in self._stand_ins
+        begins = line.tracepoint.endswith("_entry") and line.tracepoint != _SOFTIRQ
+        if begins:
+            cpu.pending, cpu.in_tick = [], False
+            if stands_in and cpu.last >= 0:
+                self.kept.idle.setdefault(line.cpu, []).append((cpu.last, line.now))
+        if line.tracepoint == _END_OF_TICK:
+            kept, cpu.pending, cpu.in_tick = cpu.in_tick, [], False
+            return [line.idle()] if kept else []
+        if stands_in and line.tracepoint != _TICK:
+            return [line.idle()]
+        if line.tracepoint.startswith("irq:") or line.tracepoint == _TICK:
+            cpu.pending.append((line.tracepoint, line.fields))
+        return []
+
+    def _pending(self, line: _Line) -> list[str]:
+        """Return what waited for an interrupt to wake somebody, which it now does."""
+        cpu = self._cpu(line)
+        if self._is_kept(line.tid):
+            return []
+        lines = [line.idle_at_same_time(*pending) for pending in cpu.pending]
+        cpu.in_tick = cpu.in_tick or any(tracepoint == _TICK for tracepoint, _ in cpu.pending)
+        cpu.pending = []
+        return lines
+
+    def _cpu(self, line: _Line) -> _Cpu:
+        return self._cpus.setdefault(line.cpu, _Cpu())
 
     def _complete(self, line: _Line) -> list[str]:
-        return self._any(line) or [line.idle()]
+        return self._any(line) or [*self._pending(line), line.idle()]
 
     def _switch(self, line: _Line) -> list[str]:
         switch = perf_text.parse_switch(line.fields)
         before, after = switch.prev_pid, switch.next_pid
-        cpu = self._cpus.setdefault(line.cpu, _Cpu())
+        cpu = self._cpu(line)
         cpu.switch = (before, after)
-        cpu.tick, cpu.in_tick = "", False
+        cpu.pending, cpu.in_tick = [], False
         from_idle, to_idle = (tid == IDLE or not self._is_kept(tid) for tid in (before, after))
         is_others = to_idle and not self._is_idle(after)
-        self._note_others(cpu, line.now, is_others)
+        self._note_others(line, cpu, is_others)
         if self._is_own(before) and self._begun and self._since <= line.now <= self._until:
             self.kept.switches += 1
             self.kept.ends += switch.prev_state.startswith(DEAD_STATES)
@@ -271,10 +309,11 @@ class Program:
             text = _PREVIOUS.sub(_IDLE_PREVIOUS.format(line.cpu), line.idle())
         return [text]
 
-    def _note_others(self, cpu: _Cpu, now: int, is_others: bool) -> None:
-        if cpu.others_since >= 0 and self._begun:
-            self.kept.others_ns += now - cpu.others_since
-        cpu.others_since = now if is_others else -1
+    def _note_others(self, line: _Line, cpu: _Cpu, is_others: bool) -> None:
+        begin = max(cpu.others_since, self._since)
+        if cpu.others_since >= 0 and self._begun and begin < line.now <= self._until:
+            self.kept.others.setdefault(line.cpu, []).append((begin, line.now))
+        cpu.others_since = line.now if is_others else -1
 
     def _wake(self, line: _Line) -> list[str]:
         """A waking of one's own task counts whoever does it, that of another only where the program does it."""
@@ -284,7 +323,7 @@ class Program:
         by_idle_or_kernel = self._is_idle(line.tid) or line.tid in self._kernel
         if not (self._is_own(woken) or (woken in self._kernel and by_idle_or_kernel)):
             return []
-        return [*self._begin_of_tick(line), line.text if self._is_kept(line.tid) else line.idle()]
+        return [*self._pending(line), line.text if self._is_kept(line.tid) else line.idle()]
 
     def _fork(self, line: _Line) -> list[str]:
         """A child of the program is the program's; the number of anybody else's child is no longer one of its own."""
@@ -314,24 +353,3 @@ class Program:
         if self._is_kept(before):
             return [line.text]
         return [] if self._processes.get(after, after) == cpu.process else [line.idle()]
-
-    def _tick(self, line: _Line) -> list[str]:
-        if line.tid not in self._stand_ins:
-            return self._any(line)
-        self._cpus.setdefault(line.cpu, _Cpu()).tick = line.fields
-        return []
-
-    def _begin_of_tick(self, line: _Line) -> list[str]:
-        """Return the entry of the timer interrupt in which a stand-in's CPU wakes somebody, at the first waking."""
-        cpu = self._cpus.get(line.cpu)
-        if cpu is None or not cpu.tick or line.tid not in self._stand_ins:
-            return []
-        text, cpu.tick, cpu.in_tick = line.idle_at_same_time(_TICK, cpu.tick), "", True
-        return [text]
-
-    def _end_of_tick(self, line: _Line) -> list[str]:
-        if line.tid not in self._stand_ins:
-            return self._any(line)
-        cpu = self._cpus.setdefault(line.cpu, _Cpu())
-        kept, cpu.tick, cpu.in_tick = cpu.in_tick, "", False
-        return [line.idle()] if kept else []
