@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from support import K, stream
+from support import K, replay, simple_model, stream
 from test_import_perf import START, Recording, recordings
 
 from simulator.errors import RecordError
@@ -106,6 +106,39 @@ def test_a_task_that_waits_for_others_on_its_cpu_waits_idly(recording: Recording
     assert program.kept.others == {0: [(START + 1_000, START + 9_000)]}
     assert batch.column("kernel_ns").sum() == 2_000
     assert batch.column("idle_ns").sum() == 8_000
+
+
+def test_a_task_need_not_wait_for_others(recording: Recording, tmp_path: Path) -> None:
+    """Preempted by others from 1 to 9 us, and asleep from 20 to 50 us, of which it could run from 40: 8 and 10 us."""
+    recording.syscall(0, OWN, 0)
+    recording.syscall(1, OWN + 30, 0)
+    recording.switch(1, OWN + 30, STRANGER, 0)
+    recording.switch(0, OWN, STRANGER, 1, "R")
+    recording.switch(0, STRANGER, OWN, 9)
+    recording.sysret(0, OWN, 10)
+    recording.syscall(0, OWN, 11)
+    recording.switch(0, OWN, STRANGER, 20, "S")
+    recording.wake(1, STRANGER, OWN, 40)
+    recording.switch(0, STRANGER, OWN, 50)
+    recording.sysret(0, OWN, 51)
+    recording.syscall(0, OWN, 52)
+    path = tmp_path / "kept.txt"
+    program = Program(Who({OWN, OWN + 30}), ALWAYS)
+    path.write_text("".join(f"{line}\n" for line in program.lines(recording.lines)))
+    assert program.kept.delays == {0: [(START + 9_000, 8_000), (START + 50_000, 10_000)]}
+    imported, _ = import_perf(path)
+    changed, taken = others.undelayed(imported, program.kept.delays, [0, 1], START)
+    columns = ("wait_latency_ns", "post_delay_ns")
+    before, after = (
+        sum(int(batch.column(name).sum()) for batch in batches(each) for name in columns)
+        for each in (imported, changed)
+    )
+    assert before - after == 18_000
+    assert taken == 18_000
+    # The replay ends that much sooner: 52 us less 18 us.
+    model = simple_model(dict.fromkeys(("syscall", "context_switch", "halt", "wake", "space_switch"), "0 ns"))
+    assert replay(imported, model).makespan == 52_000 * 1000
+    assert replay(changed, model).makespan == 34_000 * 1000
 
 
 @given(

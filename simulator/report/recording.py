@@ -69,7 +69,8 @@ def _notes(recording: Recording) -> Iterator[str]:
         share = human_seconds(Fraction(kept.others_ns, 10**9))
         yield (
             f"others ran on its CPUs for {share} (all CPUs together), which is idle time here; the program had to give "
-            f"way to them {kept.preempted:,} times"
+            f"way to them {kept.preempted:,} times, and its waits for them, "
+            f"{human_seconds(Fraction(recording.waited_ns, 10**9))}, were taken off"
         )
     if kept.unseen * _UNSEEN > kept.switches + _UNSEEN:
         yield (
@@ -101,7 +102,7 @@ def _last_line(recording: Recording, target: Path) -> str:
 
 def _data(recording: Recording, target: Path, peak: int, notes: list[str]) -> dict[str, Any]:
     kept, correction = asdict(recording.kept), asdict(recording.correction)
-    del kept["times"], kept["others"], kept["idle"]
+    del kept["times"], kept["others"], kept["idle"], kept["delays"]
     kept["others_ns"] = recording.kept.others_ns
     return {
         "out": str(target),
@@ -117,5 +118,6 @@ def _data(recording: Recording, target: Path, peak: int, notes: list[str]) -> di
         "overhead": {**correction, "method": str(recording.correction.method)},
         "exit_code": recording.exit_code,
         "interrupted": recording.interrupted,
+        "waits_for_others_taken_off_ns": recording.waited_ns,
         "notes": notes,
     }

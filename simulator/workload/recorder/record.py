@@ -58,7 +58,8 @@ class Recording:
 
     ``missing`` are the tracepoints that the kernel lacks, by what a stream is without them. ``checks`` are what the
     kernel counted of the program and what the stream has, by kind of event; ``unchecked`` says why there are none.
-    ``exit_code`` is that of the command, 0 if there was none.
+    ``waited_ns`` is what was taken off the waits of the program's tasks for others. ``exit_code`` is that of the
+    command, 0 if there was none.
     """
 
     stream: MemoryStream
@@ -68,6 +69,7 @@ class Recording:
     missing: Mapping[str, Sequence[str]]
     checks: Mapping[str, tuple[int, int]]
     unchecked: Mapping[str, str]
+    waited_ns: int
     exit_code: int
     interrupted: bool
 
@@ -120,9 +122,10 @@ def record(
     run.missing = {group.without: names for group, names in missing(tracepoints)}
     start = min(times[0] for times in kept.times.values())
     idle = {cpu: kept.others.get(cpu, []) + kept.idle.get(cpu, []) for cpu in kept.times}
+    stream, waited_ns = others.undelayed(stream, kept.delays, sorted(kept.times), start)
     stream = others.as_idle(stream, idle, sorted(kept.times), start)
     stream, run.correction = overhead.take_off(stream, kept.times, run.correction)
-    told = _provenance(request, perf, run) | dict(about or {})
+    told = {**_provenance(request, perf, run), "waits_for_others_taken_off_ns": waited_ns, **(about or {})}
     header = replace(stream.header, provenance={**stream.header.provenance, **told})
     return Recording(
         stream=MemoryStream(header, stream.rows),
@@ -131,6 +134,7 @@ def record(
         correction=run.correction,
         missing=run.missing,
         checks=run.checks,
+        waited_ns=waited_ns,
         unchecked=run.uncounted,
         exit_code=run.exit_code,
         interrupted=run.interrupted,

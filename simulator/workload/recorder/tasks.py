@@ -49,11 +49,12 @@ class Kept:
     """What was kept of a recording.
 
     ``lines`` are kept, of ``read``, and ``own_lines`` of them are of tasks of the program; ``lost`` events never
-    reached the file. ``times`` are those of the kept lines by CPU, nanoseconds. ``switches`` counts how often a task
-    of the program gave up its CPU, and ``ends`` how often for good. ``others`` are, by CPU, the times (first and
-    last moment, ns) for which it ran somebody else, from the program's first line on, and ``preempted`` is how often
-    the program had to give way to them. ``idle`` are the times for which a CPU is known to have done nothing.
-    ``unseen`` counts how often a CPU came to a task of the program with no switch to it in the recording.
+    reached the file. ``switches`` counts how often a task of the program gave up its CPU, ``ends`` how often for good,
+    ``preempted`` how often it had to give way to others, and ``unseen`` how often a CPU came to such a task with no
+    switch to it in the recording. By number of the CPU, in nanoseconds: ``times`` of the kept lines; ``others``, the
+    times (first and last moment) for which it ran somebody else, from the program's first line on; ``delays``, when a
+    task of the program came to it at last, and for how long others had kept it although the task could run; ``idle``,
+    the times for which it is known to have done nothing.
     """
 
     lines: int = 0
@@ -66,6 +67,7 @@ class Kept:
     unseen: int = 0
     times: dict[int, array[int]] = field(default_factory=dict)
     others: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    delays: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     idle: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property
@@ -147,6 +149,7 @@ class Program:
         self._begun = False
         self._cpus: dict[int, _Cpu] = {}
         self._processes: dict[int, int] = {}
+        self._can_run: dict[int, int] = {}  # tasks that could run and do not, and since when
         self._reaped: dict[str, str] = {}
         self._handlers = {
             "sched:sched_switch": self._switch,
@@ -300,6 +303,9 @@ class Program:
             self.kept.ends += switch.prev_state.startswith(DEAD_STATES)
             self.kept.preempted += is_others and switch.prev_state.startswith("R")
             cpu.process = self._processes.get(before, before)
+        if switch.prev_state.startswith("R"):
+            self._can_run[before] = line.now
+        self._note_delay(line, after)
         if from_idle and to_idle:
             return []
         text = line.text
@@ -315,9 +321,23 @@ class Program:
             self.kept.others.setdefault(line.cpu, []).append((begin, line.now))
         cpu.others_since = line.now if is_others else -1
 
+    def _note_delay(self, line: _Line, task: int) -> None:
+        """Note for how long others kept a CPU while a task of the program, which now comes to it, could run."""
+        since = self._can_run.pop(task, line.now)
+        if not self._is_own(task):
+            return
+        delay = 0
+        for begin, end in reversed(self.kept.others.get(line.cpu, [])):
+            if end <= since:
+                break
+            delay += end - max(begin, since)
+        if delay:
+            self.kept.delays.setdefault(line.cpu, []).append((line.now, delay))
+
     def _wake(self, line: _Line) -> list[str]:
         """A waking of one's own task counts whoever does it, that of another only where the program does it."""
         _, woken, _ = perf_text.parse_wake(line.fields)
+        self._can_run.setdefault(woken, line.now)
         if self._is_own(line.tid):
             return [line.text]
         by_idle_or_kernel = self._is_idle(line.tid) or line.tid in self._kernel
