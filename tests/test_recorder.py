@@ -200,10 +200,37 @@ def test_a_stand_in_is_the_idle_task_and_its_idle_ticks_are_none(recording: Reco
 
 
 def test_the_completion_of_a_request_is_kept_whoever_runs(recording: Recording) -> None:
-    recording.syscall(0, OWN, 0)
+    recording.add(0, OWN, 0, "block:block_rq_issue", "254,0 RA 4096 () 8 + 8 0x2,0,4 [x]")
+    recording.add(1, STRANGER, 1, "block:block_rq_complete", "254,0 RA () 999 + 8 0x2,0,4 [0]")
     recording.add(1, STRANGER, 1, "block:block_rq_complete", "254,0 RA () 8 + 8 0x2,0,4 [0]")
     recording.add(1, STRANGER, 1, "irq:irq_handler_exit", "irq=36 ret=handled")
-    assert [line.split(":")[1] for line in kept(recording)[0]] == ["sys_enter", "block_rq_complete"]
+    assert [line.split(":")[1] for line in kept(recording)[0]] == ["block_rq_issue", "block_rq_complete"]
+
+
+def test_threads_of_the_kernel_stay_while_they_work_for_the_program(recording: Recording) -> None:
+    """Woken by the program, or by the completion of a request: until they sleep. In the background they are others."""
+    recording.add(0, OWN, 0, "block:block_rq_issue", "254,0 RA 4096 () 8 + 8 0x2,0,4 [x]")
+    recording.switch(1, 0, KERNEL, 1)
+    recording.switch(1, KERNEL, 0, 2)
+    recording.wake(0, OWN, KERNEL, 3, target=1)
+    recording.switch(1, 0, KERNEL, 4)
+    recording.switch(1, KERNEL, 0, 5)
+    recording.switch(1, 0, KERNEL, 6)
+    recording.switch(1, KERNEL, 0, 7)
+    recording.add(1, 0, 8, "block:block_rq_complete", "254,0 RA () 8 + 8 0x2,0,4 [0]")
+    recording.wake(1, 0, KERNEL, 8, target=1)
+    recording.switch(1, 0, KERNEL, 9)
+    recording.switch(1, KERNEL, 0, 10)
+    recording.ipi(1, 0, 11)
+    recording.wake(1, 0, KERNEL, 12, target=1)
+    recording.timer(0, OWN, 13, "entry")
+    recording.wake(0, OWN, KERNEL, 14, target=1)
+    recording.switch(1, 0, KERNEL, 15)
+    assert [line.split(":")[1] for line in kept(recording)[0]] == [
+        *("block_rq_issue", "sched_waking", "sched_switch", "sched_switch"),
+        *("block_rq_complete", "sched_waking", "sched_switch", "sched_switch", "reschedule_entry"),
+        *("local_timer_entry", "sched_waking"),
+    ]
 
 
 def test_all_cpus_leaves_out_the_recorder_alone(recording: Recording) -> None:

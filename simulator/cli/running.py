@@ -145,11 +145,15 @@ def _print_collection(collection: Collection, target: Path, as_json: bool) -> No
 
 
 def _print_result(result: Any, target: Path) -> None:
-    from simulator.report import tables
+    from simulator.report import blame, tables
     from simulator.result import ComparisonRow, TotalsRow, frame
 
     terminal = console()
-    terminal.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
+    if "blame" in result.plots:
+        rows = blame.blame(result.totals, result.breakdown, result.baseline)
+        terminal.print(blame.blame_table(rows, result.baseline))
+    else:
+        terminal.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

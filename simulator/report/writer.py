@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.report.blame import COLUMNS, blame
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, frame
 
 RESULT_FILE = "result.json"
-_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "comparison.csv", "plots", "report.html"}
+_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison.csv", "plots", "report.html"}
 
 
 def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
@@ -30,6 +31,8 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
     with whole_directory(directory, check_target) as folder:
         write_csv(folder / "totals.csv", columns(TotalsRow), map(astuple, result.totals))
         write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
+        if blamed := blame(result.totals, result.breakdown, result.baseline):
+            write_csv(folder / "blame.csv", COLUMNS, map(astuple, blamed))
         if result.comparison:
             write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
         notes = list(result.notes)

@@ -3,8 +3,9 @@
 Only a recording of all CPUs tells what a program waits for and when its CPUs are idle, so all CPUs are recorded, and
 the others are taken out of the text of ``perf script`` afterwards:
 
-- **The program** is the command, from its ``execve`` on, or the processes named, with all that they fork. The kernel's
-  own threads stay with it: they write its pages back and run its interrupts.
+- **The program** is the command, from its ``execve`` on, or the processes named, with all that they fork; and the
+  kernel's own threads while they work for it, from when it wakes them, or the completion of a disk request does, until
+  they sleep. What the kernel does in the background goes by the clock and not by the program's progress.
 - **Everybody else**, the recorder included, becomes the idle task: their lines are left out, a switch to one of them is
   a switch to idle, and where one of them wakes a task of the program, an idle CPU does. So what they took from the
   program is time in which its CPU was idle (see ``others``). Of their interrupts only
@@ -41,6 +42,7 @@ _EXEC = tuple(f"NR {number} (" for number in (59, 322, 221, 281))  # execve and 
 _DURING_SWITCH = frozenset({"sched:sched_switch", "tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
 _SOFTIRQ = "irq:softirq_entry"
 _TICK, _END_OF_TICK = "irq_vectors:local_timer_entry", "irq_vectors:local_timer_exit"
+_AT_WORK = ("raw_syscalls:", "exceptions:", "kmem:", "sched:sched_switch", "sched:sched_process")
 _INTERRUPTS = ("irq:", "irq_vectors:")
 
 
@@ -118,7 +120,8 @@ class _Cpu:
     """One CPU: its last switch (from, to), the process of the program that it ran last, since when it is others'.
 
     ``pending`` are lines (tracepoint, fields) of an interrupt that has woken nobody yet, and ``in_tick`` is whether a
-    timer interrupt has, and is not over. ``last`` is the time of its last line.
+    timer interrupt has, and is not over. ``interrupted`` is whether no line since the last interrupt shows the task at
+    work, ``completes`` whether a disk request has completed in that; ``last`` is the time of the CPU's last line.
     """
 
     switch: tuple[int, int] = (IDLE, IDLE)
@@ -126,6 +129,8 @@ class _Cpu:
     others_since: int = -1
     pending: list[tuple[str, str]] = field(default_factory=list)
     in_tick: bool = False
+    interrupted: bool = False
+    completes: bool = False
     last: int = -1
 
 
@@ -143,6 +148,7 @@ class Program:
         self._command = who.command
         self._own = set(who.tasks or ())
         self._kernel = set(who.kernel)
+        self._working = set(who.kernel) if who.tasks is None else set()
         self._recorder = {*who.recorder, *([who.command] if who.command else [])}
         self._stand_ins = set(who.stand_ins)
         self._since, self._until = window
@@ -151,6 +157,7 @@ class Program:
         self._processes: dict[int, int] = {}
         self._can_run: dict[int, int] = {}  # tasks that could run and do not, and since when
         self._reaped: dict[str, str] = {}
+        self._requests: set[tuple[str, int]] = set()
         self._handlers = {
             "sched:sched_switch": self._switch,
             "sched:sched_waking": self._wake,
@@ -158,6 +165,7 @@ class Program:
             "sched:sched_process_fork": self._fork,
             "raw_syscalls:sys_enter": self._syscall,
             "tlb:tlb_flush": self._flush,
+            "block:block_rq_issue": self._issue,
             "block:block_rq_complete": self._complete,
         }
 
@@ -176,7 +184,9 @@ class Program:
                 )
                 other = self._interrupt if head.tracepoint.startswith(_INTERRUPTS) else self._any
                 found = self._handlers.get(head.tracepoint, other)(line)
-                self._cpu(line).last = now
+                cpu = self._cpu(line)
+                cpu.last = now
+                cpu.interrupted = cpu.interrupted and not head.tracepoint.startswith(_AT_WORK)
             except ValueError:
                 lost = _LOST.search(text)
                 if lost is None:
@@ -239,7 +249,7 @@ class Program:
 
     def _is_kept(self, tid: int) -> bool:
         """Whether lines of a task are kept as they are."""
-        return tid == IDLE or tid in self._kernel or self._is_own(tid)
+        return tid == IDLE or tid in self._working or self._is_own(tid)
 
     def _join(self, tid: int, pid: int) -> None:
         """Note that a task is a thread of a process."""
@@ -256,10 +266,12 @@ class Program:
 
     def _interrupt(self, line: _Line) -> list[str]:
         """An interrupt of others, and a tick of a stand-in's, waits until it wakes somebody."""
-        if self._is_kept(line.tid):
-            return [line.text]
         cpu, stands_in = self._cpu(line), line.tid in self._stand_ins
         begins = line.tracepoint.endswith("_entry") and line.tracepoint != _SOFTIRQ
+        cpu.completes = cpu.completes and not begins
+        cpu.interrupted = True
+        if self._is_kept(line.tid):
+            return [line.text]
         if begins:
             cpu.pending, cpu.in_tick = [], False
             if stands_in and cpu.last >= 0:
@@ -286,7 +298,19 @@ class Program:
     def _cpu(self, line: _Line) -> _Cpu:
         return self._cpus.setdefault(line.cpu, _Cpu())
 
+    def _issue(self, line: _Line) -> list[str]:
+        if self._is_kept(line.tid):
+            request = perf_text.parse_issue(line.fields)
+            self._requests.add((request.disk, request.sector))
+        return self._any(line)
+
     def _complete(self, line: _Line) -> list[str]:
+        """The completion of a request of the program's, on whatever CPU; that of another one tells nothing of it."""
+        request = perf_text.parse_complete(line.fields)
+        if (request.disk, request.sector) not in self._requests:
+            return []
+        self._requests.discard((request.disk, request.sector))
+        self._cpu(line).completes = True
         return self._any(line) or [*self._pending(line), line.idle()]
 
     def _switch(self, line: _Line) -> list[str]:
@@ -294,7 +318,7 @@ class Program:
         before, after = switch.prev_pid, switch.next_pid
         cpu = self._cpu(line)
         cpu.switch = (before, after)
-        cpu.pending, cpu.in_tick = [], False
+        cpu.pending, cpu.in_tick, cpu.completes = [], False, False
         from_idle, to_idle = (tid == IDLE or not self._is_kept(tid) for tid in (before, after))
         is_others = to_idle and not self._is_idle(after)
         self._note_others(line, cpu, is_others)
@@ -306,6 +330,8 @@ class Program:
         if switch.prev_state.startswith("R"):
             self._can_run[before] = line.now
         self._note_delay(line, after)
+        if not (self._everyone or switch.prev_state.startswith("R")):
+            self._working.discard(before)
         if from_idle and to_idle:
             return []
         text = line.text
@@ -338,10 +364,13 @@ class Program:
         """A waking of one's own task counts whoever does it, that of another only where the program does it."""
         _, woken, _ = perf_text.parse_wake(line.fields)
         self._can_run.setdefault(woken, line.now)
-        if self._is_own(line.tid):
+        by_program = self._is_own(line.tid) or (line.tid in self._working and line.tid != IDLE)
+        cpu = self._cpu(line)
+        if woken in self._kernel and (cpu.completes or (by_program and not cpu.interrupted)):
+            self._working.add(woken)
+        if by_program:
             return [line.text]
-        by_idle_or_kernel = self._is_idle(line.tid) or line.tid in self._kernel
-        if not (self._is_own(woken) or (woken in self._kernel and by_idle_or_kernel)):
+        if not (self._is_own(woken) or woken in self._working):
             return []
         return [*self._pending(line), line.text if self._is_kept(line.tid) else line.idle()]
 
