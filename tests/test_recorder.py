@@ -228,7 +228,7 @@ def test_threads_of_the_kernel_stay_while_they_work_for_the_program(recording: R
     recording.switch(1, 0, KERNEL, 15)
     assert [line.split(":")[1] for line in kept(recording)[0]] == [
         *("block_rq_issue", "sched_waking", "sched_switch", "sched_switch"),
-        *("block_rq_complete", "sched_waking", "sched_switch", "sched_switch", "reschedule_entry"),
+        *("block_rq_complete", "sched_waking", "sched_switch", "sched_switch"),
         *("local_timer_entry", "sched_waking"),
     ]
 

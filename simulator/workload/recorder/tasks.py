@@ -8,10 +8,9 @@ the others are taken out of the text of ``perf script`` afterwards:
   they sleep. What the kernel does in the background goes by the clock and not by the program's progress.
 - **Everybody else**, the recorder included, becomes the idle task: their lines are left out, a switch to one of them is
   a switch to idle, and where one of them wakes a task of the program, an idle CPU does. So what they took from the
-  program is time in which its CPU was idle (see ``others``). Of their interrupts only
-  those are kept that wake the program, and completions of disk requests.
-- **Stand-ins** of the idle task (see ``awake``) are the idle task, with their interrupts, but for ticks of the timer
-  that wake nobody: an idle CPU has none.
+  program is time in which its CPU was idle (see ``others``). Interrupts that do
+  not find the program at work are kept if they wake it, or complete one of its disk requests.
+- **Stand-ins** of the idle task (see ``awake``) are the idle task.
 - A load of the page-table base on the way to a task that becomes idle is left out, and on the way back too, where the
   CPU comes back to the process that it left.
 """
@@ -41,6 +40,7 @@ _FLUSH_ON_SWITCH = "(0)"
 _EXEC = tuple(f"NR {number} (" for number in (59, 322, 221, 281))  # execve and execveat of x86-64 and of arm64
 _DURING_SWITCH = frozenset({"sched:sched_switch", "tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
 _SOFTIRQ = "irq:softirq_entry"
+_RESCHEDULE = "irq_vectors:reschedule_entry"
 _TICK, _END_OF_TICK = "irq_vectors:local_timer_entry", "irq_vectors:local_timer_exit"
 _AT_WORK = ("raw_syscalls:", "exceptions:", "kmem:", "sched:sched_switch", "sched:sched_process")
 _INTERRUPTS = ("irq:", "irq_vectors:")
@@ -265,12 +265,12 @@ class Program:
         return [line.text] if self._is_kept(line.tid) else []
 
     def _interrupt(self, line: _Line) -> list[str]:
-        """An interrupt of others, and a tick of a stand-in's, waits until it wakes somebody."""
+        """An interrupt that does not find the program at work waits until it wakes it."""
         cpu, stands_in = self._cpu(line), line.tid in self._stand_ins
         begins = line.tracepoint.endswith("_entry") and line.tracepoint != _SOFTIRQ
         cpu.completes = cpu.completes and not begins
         cpu.interrupted = True
-        if self._is_kept(line.tid):
+        if self._is_own(line.tid) or line.tid in self._working or (self._everyone and line.tid == IDLE):
             return [line.text]
         if begins:
             cpu.pending, cpu.in_tick = [], False
@@ -279,21 +279,19 @@ class Program:
         if line.tracepoint == _END_OF_TICK:
             kept, cpu.pending, cpu.in_tick = cpu.in_tick, [], False
             return [line.idle()] if kept else []
-        if stands_in and line.tracepoint != _TICK:
+        if self._everyone and stands_in and line.tracepoint != _TICK:
             return [line.idle()]
-        if line.tracepoint.startswith("irq:") or line.tracepoint == _TICK:
+        if line.tracepoint.startswith("irq:") or line.tracepoint in (_TICK, _RESCHEDULE):
             cpu.pending.append((line.tracepoint, line.fields))
         return []
 
-    def _pending(self, line: _Line) -> list[str]:
+    def _pending(self, line: _Line, only: str = "") -> list[str]:
         """Return what waited for an interrupt to wake somebody, which it now does."""
         cpu = self._cpu(line)
-        if self._is_kept(line.tid):
-            return []
-        lines = [line.idle_at_same_time(*pending) for pending in cpu.pending]
-        cpu.in_tick = cpu.in_tick or any(tracepoint == _TICK for tracepoint, _ in cpu.pending)
+        wanted = [pending for pending in cpu.pending if pending[0].startswith(only)]
+        cpu.in_tick = cpu.in_tick or any(tracepoint == _TICK for tracepoint, _ in wanted)
         cpu.pending = []
-        return lines
+        return [line.idle_at_same_time(*pending) for pending in wanted]
 
     def _cpu(self, line: _Line) -> _Cpu:
         return self._cpus.setdefault(line.cpu, _Cpu())
@@ -318,7 +316,6 @@ class Program:
         before, after = switch.prev_pid, switch.next_pid
         cpu = self._cpu(line)
         cpu.switch = (before, after)
-        cpu.pending, cpu.in_tick, cpu.completes = [], False, False
         from_idle, to_idle = (tid == IDLE or not self._is_kept(tid) for tid in (before, after))
         is_others = to_idle and not self._is_idle(after)
         self._note_others(line, cpu, is_others)
@@ -332,6 +329,8 @@ class Program:
         self._note_delay(line, after)
         if not (self._everyone or switch.prev_state.startswith("R")):
             self._working.discard(before)
+        roused = self._pending(line, only=_RESCHEDULE)
+        cpu.in_tick = cpu.completes = False
         if from_idle and to_idle:
             return []
         text = line.text
@@ -339,7 +338,7 @@ class Program:
             text = _NEXT.sub(_IDLE_NEXT.format(line.cpu), text)
         if from_idle and before != IDLE:
             text = _PREVIOUS.sub(_IDLE_PREVIOUS.format(line.cpu), line.idle())
-        return [text]
+        return [*(roused if from_idle else []), text]
 
     def _note_others(self, line: _Line, cpu: _Cpu, is_others: bool) -> None:
         begin = max(cpu.others_since, self._since)
