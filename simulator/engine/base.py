@@ -19,11 +19,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none."""
+    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none.
+
+    ``rows`` is about how many the stream has, 0 if nobody knows; no outcome hangs on it.
+    """
 
     stream: EventStream
     model: CostModel
     timer_hz: Fraction | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,47 +9,82 @@ reference engine. All that is shared is in ``vcpu.py``, which both engines use.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from simulator.engine.base import Outcome, Progress, Replay
-from simulator.engine.census import touches_shared
+from simulator.engine.census import Census, touches_shared
+from simulator.engine.compiled import available
 from simulator.engine.physical import Steps
-from simulator.engine.stretch import PlainWalker, Walker, asked_rows, step_ticks
+from simulator.engine.stretch import PlainStretching, Stretching, Walker
 from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
+from simulator.model import Pricing
 from simulator.stream import Batch
+
+_ROWS_THAT_PAY = 500_000
+"""Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
 
 
 class FastEngine:
-    """Replays by the stretch; see ``engine.base.Engine``."""
+    """Replays by the stretch; see ``engine.base.Engine``.
+
+    ``compiled``: whether mechanisms with state are compiled, if numba is installed; by default where a replay has so
+    many rows that it pays.
+    """
 
     name = "fast"
 
+    def __init__(self, compiled: bool | None = None) -> None:
+        self._compiled = compiled
+
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
-        world = World(replay)
-        vcpus = [_ByStretch(world, number, progress) for number in range(replay.stream.header.vcpus)]
-        for vcpu in vcpus:
-            world.env.process(vcpu.run(vcpus))
-        world.env.run()
-        return outcome(world, vcpus)
+        if self._pays(replay):
+            from simulator.engine.compiled.program import NotCompiledError
+            from simulator.engine.compiled.walker import CompiledMechanisms, TooLargeError
+
+            try:
+                return _run(replay, CompiledMechanisms, progress)
+            except (NotCompiledError, TooLargeError):
+                pass  # the plain way has no such limits, and equal outcomes
+        return _run(replay, PlainStretching, progress)
+
+    def _pays(self, replay: Replay) -> bool:
+        wanted = replay.rows >= _ROWS_THAT_PAY if self._compiled is None else self._compiled
+        return wanted and available()
+
+
+def _run(replay: Replay, build: Callable[[Pricing, int], Stretching], progress: Progress | None) -> Outcome:
+    pricing = replay.model.start()
+    mechanisms = build(pricing, replay.stream.header.vcpus)
+    world = World(replay, pricing, mechanisms)
+    vcpus = [_ByStretch(world, number, progress, mechanisms) for number in range(replay.stream.header.vcpus)]
+    for vcpu in vcpus:
+        world.env.process(vcpu.run(vcpus))
+    world.env.run()
+    return outcome(world, vcpus)
 
 
 class _ByStretch(VirtualCpu):
     """A virtual CPU that takes its rows by the stretch."""
 
-    def _rows(self, batch: Batch, first: int, ticks: int) -> Steps:
+    def __init__(self, world: World, number: int, progress: Progress | None, mechanisms: Stretching) -> None:
+        super().__init__(world, number, progress)
+        self._mechanisms = mechanisms
+
+    def _rows(self, batch: Batch, first: int, census: Census) -> Steps:
         shared = np.flatnonzero(touches_shared(batch)).tolist()
-        asked = asked_rows(batch, self._world.prices)
-        if self._world.quiet and not self._disturbed and not shared and not asked.any():
+        ticks = self._world.prices.ticks(census)
+        if ticks is not None and self._world.quiet and not self._disturbed and not shared:
             yield from self._run(ticks)
             return
-        each = step_ticks(batch, self._world.prices)
-        if each is None:
+        walker = self._mechanisms.walker(batch, self._world.prices, self.number, ahead=len(self._peers) == 1)
+        if walker is None:
             for row in range(len(batch)):
                 yield from self._full_row(Row(batch, row, first + row))
             return
-        walker = PlainWalker(batch, each, asked, self.ledger.ask, self.number, ahead=len(self._peers) == 1)
         begin = 0
         for row in shared:
             yield from self._stretch(walker, begin, row)
