@@ -20,10 +20,12 @@ from simulator.engine.base import Engine, Outcome, Replay
 from simulator.errors import InputError, ModelError, RunError
 from simulator.events import ACTIVITY_KINDS, BY_NAME
 from simulator.model import CostModel
+from simulator.reprice import why_replay
 from simulator.result import (
     SCHEMA_VERSION,
     BreakdownRow,
     ComparisonRow,
+    Replayed,
     Result,
     TotalsRow,
     cycles_per_event,
@@ -67,6 +69,13 @@ class Run:
         """Operations of the guest: what goes on between them does not count."""
         return sum(n for kind, n in self.outcome.counts.events.items() if kind not in ACTIVITY_KINDS)
 
+    @property
+    def replayed(self) -> Replayed:
+        """What a result keeps of the replay."""
+        model, machine = self.model, self.model.machine
+        ticks, why = model.start().ticks, why_replay(self.workload, model)
+        return Replayed(self.workload.name, model.name, "", machine.name, machine.clock, self.outcome, ticks, why)
+
 
 def run_experiment(experiment: Experiment, engine: Engine | None = None, progress: Progress | None = None) -> Result:
     """Replay, price and compare.
@@ -96,6 +105,7 @@ def run_experiment(experiment: Experiment, engine: Engine | None = None, progres
         notes=tuple(_notes(experiment)),
         remarks=tuple(dict.fromkeys(filter(None, map(_remark, experiment.spec.references)))),
         sources={r.source_of_overhead: r.kinds for r in experiment.spec.references if r.kinds},
+        replays=tuple(run.replayed for run in runs),
         metadata=_metadata(experiment, runs, engine, seconds),
     )
 

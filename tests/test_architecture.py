@@ -20,6 +20,7 @@ ORDER = (
     ("spec",),
     ("engine",),
     ("result",),
+    ("reprice",),
     ("run",),
     ("report",),
     ("calibrate",),
