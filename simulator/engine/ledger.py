@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
-
 from simulator.actions import ActionCounts
+from simulator.engine.census import Census
 from simulator.errors import ModelError
 from simulator.events import BY_CODE, COMPUTE_KINDS, INTERRUPT, INTERRUPT_COMPLETION, KERNEL_COMPUTE, USER_COMPUTE
 from simulator.mechanisms import Event
 from simulator.model import CostModel
-from simulator.stream import Batch, exact_sum
 
 ASK = -1
 """In place of a price: a mechanism with state serves this kind, so it is asked row by row."""
-
-_TIMES = ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns"))
 
 
 class Prices:
@@ -55,6 +51,11 @@ class Prices:
             self.of[kind], self.rates[kind] = 0, price
         self._known.add(kind)
 
+    def ticks(self, census: Census) -> int:
+        """Return what all rows of a batch take together, computation included; rows to be asked their computation."""
+        events = sum(n * max(self.of[kind], 0) for kind, n in census.events.items() if kind not in COMPUTE_KINDS)
+        return events + sum(n * self.rates[kind] for kind, n in census.nanoseconds.items())
+
     def computation(self, user_ns: int, kernel_ns: int) -> int:
         """Return what computation takes, in ticks."""
         return user_ns * self.rates[USER_COMPUTE] + kernel_ns * self.rates[KERNEL_COMPUTE]
@@ -70,20 +71,13 @@ class Ledger:
         self._asked: Counter[tuple[int, str]] = Counter()
         self._serving = self._owed = 0
 
-    def count(self, batch: Batch) -> None:
-        """Count the events and the computation of a batch, and learn their prices."""
-        kinds, counts = batch.columns["kind"], batch.column("count")
-        for kind in np.unique(kinds).tolist():
+    def count(self, census: Census) -> int:
+        """Count a batch, and learn its prices; return its ticks, without those of rows to be asked."""
+        for kind in census.kinds:
             self._prices.learn(kind)
-            if kind not in COMPUTE_KINDS:
-                self._events[kind] += exact_sum(counts[kinds == kind])
-        for kind, name in _TIMES:
-            times = batch.column(name)
-            stretches = int(np.count_nonzero(times))
-            if stretches:
-                self._prices.learn(kind)
-                self._events[kind] += stretches
-                self._nanoseconds[kind] += exact_sum(times)
+        self._events.update(census.events)
+        self._nanoseconds.update(census.nanoseconds)
+        return self._prices.ticks(census)
 
     def count_interrupt(self) -> None:
         """Count an interrupt that the engine delivers, and its completion."""

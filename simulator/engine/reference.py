@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.census import touches_shared
 from simulator.engine.ledger import ASK
 from simulator.engine.physical import Steps
-from simulator.engine.vcpu import Row, VirtualCpu, outcome, touches_shared
+from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
 from simulator.stream import Batch
 
@@ -34,15 +35,15 @@ class ReferenceEngine:
 class _RowByRow(VirtualCpu):
     """A virtual CPU that takes its rows one by one."""
 
-    def _rows(self, batch: Batch, first: int) -> Steps:
+    def _rows(self, batch: Batch, first: int, ticks: int) -> Steps:  # noqa: ARG002 (it takes them singly)
         turns = zip(self._ticks(batch), self._asked(batch), self._special(batch), strict=True)
-        for row, (ticks, asked, special) in enumerate(turns):
+        for row, (busy, asked, special) in enumerate(turns):
             if special or self._disturbed:
                 yield from self._full_row(Row(batch, row, first + row))
                 continue
-            if ticks:
-                self.busy += ticks
-                yield self._turn().come(ticks)
+            if busy:
+                self.busy += busy
+                yield self._turn().come(busy)
             if asked and (price := self.ledger.ask(Row(batch, row, first + row).event(self.number))):
                 self.busy += price
                 yield self._turn().come(price)

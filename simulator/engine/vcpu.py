@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from simulator.engine.base import CpuTime, Outcome, Progress
+from simulator.engine.census import Census
 from simulator.engine.ledger import ASK, Ledger
 from simulator.engine.physical import DEVICES_FIRST, Steps, Turn, rank_of
 from simulator.engine.world import World
 from simulator.errors import RunError
 from simulator.events import HALT, INTERRUPT, INTERRUPT_COMPLETION, REQUEST_KINDS
 from simulator.mechanisms import Event
-from simulator.stream import AS_RECORDED, BLOCKING, Array, Batch
+from simulator.stream import AS_RECORDED, BLOCKING, Batch
 
 Account = Literal["idle", "waiting"]
 
@@ -51,8 +52,8 @@ class VirtualCpu(ABC):
         yield from self._take_physical()
         first = 0
         for batch in self._world.stream.batches(self.number):
-            self.ledger.count(batch)
-            yield from self._rows(batch, first)
+            ticks = self.ledger.count(Census.of(batch))
+            yield from self._rows(batch, first, ticks)
             first += len(batch)
             if self._progress:
                 self._progress(len(batch))
@@ -66,8 +67,11 @@ class VirtualCpu(ABC):
         self._world.ended()
 
     @abstractmethod
-    def _rows(self, batch: Batch, first: int) -> Steps:
-        """Take the rows of a batch, whose first has the number ``first``."""
+    def _rows(self, batch: Batch, first: int, ticks: int) -> Steps:
+        """Take the rows of a batch, whose first has the number ``first``.
+
+        ``ticks`` is what all rows take together, computation included, but not what mechanisms with state charge.
+        """
 
     @property
     def _now(self) -> int:
@@ -277,15 +281,6 @@ class Row:
         """Return the row as mechanisms see it."""
         cells = (self[name] for name in ("task", "space", "page", "site", "size", "device", "number"))
         return Event(self["kind"], self["count"], vcpu, *cells)
-
-
-def touches_shared(batch: Batch) -> Array:
-    """Tell for each row whether it waits, posts, or hands a request to a device or halts until an interrupt."""
-    shared: Array = batch.column("completion") != AS_RECORDED
-    for name in ("waits", "posts"):
-        if name in batch.columns:
-            shared = shared | (batch.columns[name] >= 0)
-    return shared
 
 
 def outcome(world: World, vcpus: Sequence[VirtualCpu]) -> Outcome:
