@@ -21,6 +21,7 @@ ORDER = (
     ("engine",),
     ("result",),
     ("reprice",),
+    ("earlier",),
     ("run",),
     ("report",),
     ("calibrate",),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 from simulator.errors import InputError
 from simulator.report.replays import from_document
 from simulator.report.writer import RESULT_FILE, as_json, columns
-from simulator.result import SCHEMA_VERSION, BreakdownRow, ComparisonRow, Replayed, Result, TotalsRow
+from simulator.result import SCHEMA_VERSION, BreakdownRow, ComparisonRow, Replayed, Result, TotalsRow, exact_cycles
 
 R = TypeVar("R", TotalsRow, BreakdownRow, ComparisonRow)
 
@@ -37,9 +37,15 @@ def load_result(directory: Path) -> Result:
             raise
         what = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{directory / RESULT_FILE}: not the result of a run, or damaged: {what}") from error
-    if [as_json(row) for row in result.totals] != totals:
+    if [as_json(row) for row in result.totals] != totals or (result.replays and not _agree(result)):
         raise InputError(f"{directory}: totals.csv and {RESULT_FILE} are not of one run: their totals differ")
     return result
+
+
+def _agree(result: Result) -> bool:
+    """Tell whether each replay is that of its row of the totals."""
+    rows = [(row.workload, row.model, row.point, row.total_cycles) for row in result.totals]
+    return rows == [(r.workload, r.model, r.point, exact_cycles(r.outcome.makespan)) for r in result.replays]
 
 
 def _document(directory: Path) -> dict[str, Any]:

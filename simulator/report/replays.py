@@ -51,7 +51,7 @@ def from_document(document: Mapping[str, Any]) -> Replayed:
         KeyError, TypeError, ValueError, AttributeError: it is something else.
     """
     vcpus = document["vcpus"]
-    return Replayed(
+    replayed = Replayed(
         workload=str(document["workload"]),
         model=str(document["model"]),
         point=str(document["point"]),
@@ -65,6 +65,16 @@ def from_document(document: Mapping[str, Any]) -> Replayed:
         ticks={action: _whole(n) for action, n in document["ticks"].items()},
         why_replay=str(document["why_replay"]),
     )
+    _check_accounts(replayed)
+    return replayed
+
+
+def _check_accounts(replayed: Replayed) -> None:
+    for cpu, counts in zip(replayed.outcome.vcpus, replayed.outcome.vcpu_counts, strict=True):
+        if sum(n * replayed.ticks[action] for (_, action), n in counts.actions.items()) != cpu.busy:
+            raise ValueError("the actions of a virtual CPU do not add up to its busy time")
+        if cpu.busy + cpu.waiting + cpu.idle != cpu.end:
+            raise ValueError("the times of a virtual CPU do not add up to its end")
 
 
 def _read_times(cpu: Mapping[str, Any]) -> CpuTime:

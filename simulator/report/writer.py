@@ -159,8 +159,23 @@ def _provenance(metadata: Mapping[str, Any]) -> dict[str, str]:
         "overrides": "; ".join(metadata["overrides"]) or "none",
         "experiment, sha256": metadata["inputs"]["experiment_sha256"],
         **{f"{name}, sha256 of its rows": digest for name, digest in recordings.items()},
-        "host": ", ".join(metadata["host"].values()),
+        **_taken_over(metadata),
+        "host": _host(metadata["host"]),
     }
+
+
+def _host(host: Mapping[str, str]) -> str:
+    names = {"python": "Python ", "numpy": "NumPy "}
+    return ", ".join(names.get(key, "") + value for key, value in host.items())
+
+
+def _taken_over(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the result owes to an earlier one; nothing if it stands alone."""
+    if "earlier" not in metadata:
+        return {}
+    earlier = metadata["earlier"]
+    number = f"{earlier['unchanged']} unchanged, {earlier['repriced']} priced again, {earlier['replayed']} replayed"
+    return {"replays, against those of an earlier result": number, "earlier, sha256": earlier["experiment_sha256"]}
 
 
 @contextmanager
