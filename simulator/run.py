@@ -96,7 +96,7 @@ def run_experiment(
         if workload.recording is not None
     }
     begin = time.perf_counter()
-    engine = engine or ENGINES["reference"]
+    engine = engine or ENGINES["fast"]
     judged = verdicts(experiment, earlier, recordings) if earlier else {}
     known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
     runs = list(_run_all(experiment, engine, progress, known))
@@ -172,7 +172,7 @@ def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
 def _outcome(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None) -> Outcome:
     """Replay, and name the workload and the model in whatever goes wrong."""
     try:
-        return engine.run(Replay(workload.stream, model, workload.timer_hz), advance)
+        return engine.run(Replay(workload.stream, model, workload.timer_hz, workload.rows), advance)
     except RunError as error:
         raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
     except ModelError as error:

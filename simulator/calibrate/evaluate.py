@@ -133,7 +133,7 @@ class Evaluator:
             if _same_prices(run, priced.costs):
                 return run
         self.replays += 1
-        earlier.append(replay(ENGINES["reference"], experiment.workloads[workload], priced))
+        earlier.append(replay(ENGINES["fast"], experiment.workloads[workload], priced))
         return earlier[-1]
 
     def _source(self, parameter: Parameter) -> str:

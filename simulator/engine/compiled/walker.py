@@ -13,7 +13,7 @@ from simulator.engine.compiled.state import counts, first_memory, grown, stale_e
 from simulator.engine.ledger import Prices
 from simulator.errors import ModelError
 from simulator.events import BY_CODE
-from simulator.mechanisms import BY_NAME, Event
+from simulator.mechanisms import Event
 from simulator.model import Pricing
 from simulator.stream import COLUMN, Array, Batch
 
@@ -85,9 +85,7 @@ class CompiledMechanisms:
             more = int(keys_added(self._memory, event.kind, event.count, event.page))
             self._memory = grown(self._memory, more)
         else:
-            BY_NAME["translation_cache"](self._pricing.model.mechanisms["translation_cache"]).serve(
-                event, lambda _action, _n: None
-            )
+            self._pricing.chain.serve(event, lambda _action, _n: None)
             raise ModelError(f"the kernel refuses a '{BY_CODE[event.kind].name}' of {event.size} instructions")
 
     def _check(self, events: int, batch: Batch | None = None) -> None:
