@@ -96,7 +96,7 @@ def run_experiment(
         if workload.recording is not None
     }
     begin = time.perf_counter()
-    engine = engine or ENGINES["fast"]
+    engine = engine or default_engine()
     judged = verdicts(experiment, earlier, recordings) if earlier else {}
     known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
     runs = list(_run_all(experiment, engine, progress, known))
@@ -125,6 +125,11 @@ def run_experiment(
             **({"earlier": account(judged, earlier)} if earlier else {}),
         },
     )
+
+
+def default_engine() -> Engine:
+    """Return the engine that runs where none is named."""
+    return ENGINES["fast"]
 
 
 def _run_all(

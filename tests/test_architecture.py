@@ -24,7 +24,7 @@ ORDER = (
     ("earlier",),
     ("run",),
     ("report",),
-    ("calibrate",),
+    ("calibrate", "estimate"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
