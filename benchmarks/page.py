@@ -15,9 +15,9 @@ import matplotlib.pyplot as plt
 
 PACKAGES = ("simpy", "numpy", "pyarrow", "numba", "duckdb", "polars", "pandas")
 _MIX = """\
-A mix of system calls, touched pages, page faults, page-table writes, kernel code, port reads and switches of spaces, each
-after a gap, in a Parquet file. `stateless` has one price for each kind; the others are the shipped models, with shadow
-paging, TLB and translation cache, compiled. DuckDB, polars and pandas only count by kind.
+A mix of system calls, touched pages, page faults, page-table writes, kernel code, port reads, and switches of
+spaces, each after a gap, in a Parquet file. `stateless` has one price for each kind; the others are the shipped
+models, with shadow paging, TLB and translation cache, compiled. DuckDB, polars and pandas only count by kind.
 """
 _TARGETS = """\
 | what | asked for | measured | |
