@@ -392,6 +392,7 @@ def test_estimate_as_json_with_settings(folder: Path) -> None:
 
 
 def test_estimate_refuses_what_run_refuses(folder: Path) -> None:
+    assert "'.' is a directory: name one experiment" in refused(vmmsim("estimate", ".", cwd=folder))
     assert "no experiment 'nowhere'" in refused(vmmsim("estimate", "nowhere", cwd=folder))
     assert "did you mean" in refused(vmmsim("estimate", "e.yaml", "--set", "models.m.costs.sycsall=1", cwd=folder))
 

@@ -11,6 +11,7 @@ import typer
 
 from simulator.cli.console import print_view, watched
 from simulator.cli.options import AsJson, Settings, app, exit_codes
+from simulator.errors import InputError
 
 
 @app.command()
@@ -26,11 +27,22 @@ def estimate(
     from simulator.estimate.estimate import estimate as estimated
     from simulator.estimate.show import estimate_view
     from simulator.spec.build import load_experiment
-    from simulator.spec.library import find
 
-    loaded = load_experiment(find(experiment, "experiment", Path()), settings)
+    loaded = load_experiment(_one_experiment(experiment), settings)
     with watched() as progress:
         found = estimated(loaded, plots=plots, started=time.process_time(), progress=progress)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print_view(estimate_view(found), as_json)
+
+
+def _one_experiment(reference: str) -> Path:
+    """Find an experiment; a folder of experiments is refused."""
+    from simulator.spec.library import find, find_folder
+
+    try:
+        return find(reference, "experiment", Path())
+    except InputError as error:
+        if find_folder(reference) is None:
+            raise
+        raise InputError(f"'{reference}' is a directory: name one experiment, each is estimated by itself") from error
