@@ -104,7 +104,7 @@ def import_blocks(
         vcpus=len(reader.cpus),
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
-        tasks={0: "swapper"} | {tid: task.comm for tid, task in reader.tasks.items()},
+        tasks={0: "swapper"} | reader.tasks.names,
         provenance=_provenance(path, reader) | dict(provenance or {}),
     )
     return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
@@ -149,7 +149,7 @@ def _findings(reader: Reader) -> Findings:
     return Findings(
         spaces=reader.spaces.numbering(),
         completions=[kind for vector, kind in guesses.completions.items() if vector not in guesses.vectors_with_exit],
-        users=None if guesses.switch_lines else [task.tid for task in reader.tasks.values() if task.seen_in_user_mode],
+        users=None if guesses.switch_lines else reader.tasks.users(),
     )
 
 

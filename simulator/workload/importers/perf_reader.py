@@ -15,6 +15,7 @@ from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
 from simulator.workload.importers.perf_columns import Block, Columns, parse_name
 from simulator.workload.importers.perf_handlers import Handler, Handlers, NumbersHandler, nothing
+from simulator.workload.importers.perf_text import MEMO_TEXTS
 from simulator.workload.importers.spool import BUFFER_BYTES
 
 # Lines that the kernel may write while it switches, when the CPU already counts as the next task's.
@@ -138,6 +139,8 @@ class Reader(Handlers):
         """Find a place, or read a new one and know it from now on; the first line of all begins the recording."""
         if text in self._places:
             return self._places[text]
+        if len(self._places) >= MEMO_TEXTS:
+            self._places.clear()  # they are read again as they come again
         if self.start < 0:
             self.start = now
             self.causes = Causes(now)
@@ -146,15 +149,18 @@ class Reader(Handlers):
         if head.tid == IDLE_TASK:
             place = Place(cpu, cpu.idle_task, cpu.idle_task.comm)
         else:
-            task = self._task(head.tid, head.comm)
+            task = self.tasks.find(head.tid, head.comm)
             self.spaces.join_process(task, head.pid)
             place = Place(cpu, task, head.comm)
+            task.places.append(text)
         self._places[text] = place
         return place
 
     def _tracepoint(self, text: bytes) -> Tracepoint:
         """Find the tracepoint of a name as it stands in the file, or make one and know it from now on."""
         if text not in self._names:
+            if len(self._names) >= MEMO_TEXTS:
+                self._names.clear()
             name = parse_name(text)
             if name not in self.tracepoints:
                 self.tracepoints[name] = self._make_tracepoint(name)
@@ -186,7 +192,7 @@ class Reader(Handlers):
             self._resume(cpu, task, now)
         cpu.place = place
         if place.comm != task.comm:
-            task.comm = place.comm
+            self.tasks.rename(task, place.comm)
             self.spaces.enter_exec(task)
 
     def _refuse_backward(self, number: int, place: Place, latest: int, now: int) -> None:
