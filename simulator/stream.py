@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -244,27 +244,27 @@ def check_stream_target(path: Path) -> None:
             raise StreamError(f"{error}; it is not replaced: remove it, or choose another name") from None
 
 
-def write_parquet(stream: EventStream, path: Path) -> None:
+def write_parquet(stream: EventStream, path: Path, columns: Iterable[str] = ()) -> None:
     """Write a stream; each row group holds rows of one virtual CPU, which is what lets a reader stream each CPU.
 
     The same stream gives the same bytes (with the same version of the Parquet library). The file takes its name when it
-    is whole.
+    is whole. ``columns`` are those that the stream has; if they are not told, it is read once more to find them.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        _write(stream, partial)
+        _write(stream, partial, set(columns))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _write(stream: EventStream, path: Path) -> None:
+def _write(stream: EventStream, path: Path, used: set[str]) -> None:
     vcpus = range(stream.header.vcpus)
-    used = {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
+    used = used or {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
     names = [column.name for column in COLUMNS if column.name in used]
     schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
     schema = schema.with_metadata({_HEADER_KEY: stream.header.to_json().encode()})
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
     with pq.ParquetWriter(path, schema, **options) as writer:
         for vcpu in vcpus:
             for batch in stream.batches(vcpu):

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,9 @@ from simulator.errors import StreamError
 from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
+from simulator.workload.importers.perf_columns import Block
 from simulator.workload.importers.perf_reader import Reader
+from simulator.workload.importers.perf_split import split
 from simulator.workload.importers.settle import Findings, Recording, Survey, survey
 from simulator.workload.importers.text import Progress
 
@@ -79,20 +82,22 @@ def import_perf(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
-    return import_blocks(text.read_blocks(path, progress), path, title, provenance)
+    return import_blocks(split(path, progress), path, title, provenance)
 
 
 def import_blocks(
-    blocks: Iterable[bytes], path: Path, title: str | None = None, provenance: Mapping[str, str] | None = None
+    blocks: Iterable[Block], path: Path, title: str | None = None, provenance: Mapping[str, str] | None = None
 ) -> tuple[Recording, ImportReport]:
-    """Read the text of a recording that comes in blocks of whole lines and was made from the file ``path``.
+    """Read a recording that was made from the file ``path`` and comes in blocks.
 
     Raises:
         StreamError: as ``import_perf``.
     """
     reader = Reader(path)
-    for block in blocks:
-        reader.read(block)
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(text.sha256, path)
+        for block in blocks:
+            reader.read(block)
     _refuse_unreadable(reader)
     findings = _findings(reader)
     cpus = _in_order(reader)
@@ -105,7 +110,7 @@ def import_blocks(
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
         tasks={0: "swapper"} | reader.tasks.names,
-        provenance=_provenance(path, reader) | dict(provenance or {}),
+        provenance=_provenance(path, reader, digest.result()) | dict(provenance or {}),
     )
     return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
@@ -127,12 +132,12 @@ def _in_order(reader: Reader) -> list[Cpu]:
     return [cpu for _, cpu in sorted(reader.cpus.items())]
 
 
-def _provenance(path: Path, reader: Reader) -> dict[str, object]:
+def _provenance(path: Path, reader: Reader, sha256: str) -> dict[str, object]:
     tracepoints = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values()}
     return {
         "source": "perf script",
         "file": path.name,
-        "sha256": text.sha256(path),
+        "sha256": sha256,
         "lines": reader.lines,
         "tracepoints": dict(sorted(tracepoints.items())),
     }

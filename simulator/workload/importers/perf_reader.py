@@ -13,7 +13,7 @@ from struct import error as StructError  # noqa: N812
 from simulator.errors import StreamError
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
-from simulator.workload.importers.perf_columns import Block, Columns, parse_name
+from simulator.workload.importers.perf_columns import Block, parse_name
 from simulator.workload.importers.perf_handlers import Handler, Handlers, NumbersHandler, nothing
 from simulator.workload.importers.perf_text import MEMO_TEXTS
 from simulator.workload.importers.spool import BUFFER_BYTES
@@ -60,24 +60,21 @@ class Reader(Handlers):
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
         self.repeated = 0
-        self._columns = Columns()
         self._names: dict[bytes, Tracepoint] = {}
         self._table = self.table()
         self._numbers_table = self.numbers_table()
 
-    def read(self, data: bytes) -> None:
-        """Read some whole lines.
+    def read(self, block: Block) -> None:
+        """Read some lines.
 
         Raises:
             StreamError: time runs backward.
         """
-        block = self._columns.split(data)
         self._heads = block.heads
         self._known = places = [self._places.get(text) for text in block.places]
         names = [self._names.get(text) for text in block.names]
         texts, latest = block.texts, self.latest
-        lines = zip(block.place, block.name, block.time, block.a, block.b, block.c, strict=True)
-        for number, (at, name, now, a, b, c) in enumerate(lines):
+        for number, (at, name, now, a, b, c) in enumerate(zip(*block.columns.tolist(), strict=True)):
             try:
                 if now < 0:
                     latest = self._read_alone(number, block.line(number), latest)
@@ -105,14 +102,13 @@ class Reader(Handlers):
             except (ValueError, StructError) as error:
                 self._not_read(number, block, error)
         self.latest = latest
-        self.lines += len(block.time)
+        self.lines += len(block)
         self.repeated += len(block.repeats)
         self._spill()
 
     def _read_alone(self, number: int, line: bytes, latest: int) -> int:
         """Read a line that is not in the columns; return its time."""
         head = perf_text.parse_head(line)
-        self._columns.learn(head.layout)
         place = self._place(head.place, head.time)
         tracepoint = self._tracepoint(head.name)
         if head.time < latest:
