@@ -174,26 +174,30 @@ class Spaces:
         self._counters.pop(space.mm_id, None)
         return space
 
-    def change(self, task: Task, mm_id: str, counter: str, size: int, current: bool) -> tuple[Counters, int]:
-        """Record a counter's new value in bytes, seen while ``task`` runs; return whose it is, and the change in pages.
-
-        A counter first seen in a space older than the recording tells no change: its base is unknown.
-        """
+    def counters(self, task: Task, mm_id: str, current: bool) -> Counters:
+        """Return whose counter a line tells of, seen while ``task`` runs."""
         counters = self._counters.get(mm_id)
         if counters is None or not counters.total:
             counters = self._adopt(task, mm_id, counters, current)
         if current and counters.space is not task.space:
             self._settle(task, counters)
+        return counters
+
+    def change(self, counters: Counters, counter: str, size: int) -> int:
+        """Record a counter's new value in bytes; return the change in pages.
+
+        A counter first seen in a space older than the recording tells no change: its base is unknown.
+        """
         before = counters.sizes.get(counter)
         counters.sizes[counter] = size
         if before is None:
             if not counters.space.new:
                 self.unknown_bases += 1
                 counters.total += size
-                return counters, 0
+                return 0
             before = 0
         counters.total += size - before
-        return counters, (size - before) // PAGE_BYTES
+        return (size - before) // PAGE_BYTES
 
     def numbering(self) -> npt.NDArray[np.int64]:
         """Return the final number of each provisional one; the last element, reached by index -1, is -1."""

@@ -99,6 +99,7 @@ class Handlers:
         self.unannounced = 0
         self._places: dict[bytes, Place] = {}
         self._known: list[Place | None] = []
+        self._present: dict[bytes, int] = {}
         self._heads: list[CounterHead] = []
         self._interrupts: dict[int, str] = {}
 
@@ -173,7 +174,9 @@ class Handlers:
         cpu.run(task, announced=True)
         cpu.place = None
         if task is not cpu.idle_task:
-            cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, self.spaces.of(task).number)
+            space = self.spaces.of(task)
+            if not self.guesses.switch_lines:
+                cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, space.number)
         return True
 
     def _wake(self, cpu: Cpu, fields: str) -> bool:
@@ -201,7 +204,8 @@ class Handlers:
         """Know no place of a task any more, as it is dead, or its number is another's now."""
         for text in task.places:
             self._places.pop(text, None)
-        self._known[:] = [None if place is None or place.task is task else place for place in self._known]
+            if text in self._present:
+                self._known[self._present[text]] = None
         self.spaces.forget(task)
         self.tasks.bury(task)
 
@@ -304,7 +308,8 @@ class Handlers:
         if counter == SWAPPED:
             return False
         task = cpu.task
-        counters, pages = self.spaces.change(task, mm_id, counter, size, current)
+        counters = self.spaces.counters(task, mm_id, current)
+        pages = self.spaces.change(counters, counter, size)
         space = counters.space.number
         fault = cpu.fault
         page = -1

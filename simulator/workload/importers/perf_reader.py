@@ -72,6 +72,7 @@ class Reader(Handlers):
         """
         self._heads = block.heads
         self._known = places = [self._places.get(text) for text in block.places]
+        self._present = {text: number for number, text in enumerate(block.places)}
         names = [self._names.get(text) for text in block.names]
         texts, latest = block.texts, self.latest
         for number, (at, name, now, a, b, c) in enumerate(zip(*block.columns.tolist(), strict=True)):
