@@ -163,7 +163,7 @@ class Spaces:
     def forget(self, task: Task) -> None:
         """Note that a task is no more, as its number is used again."""
         if task.space is not None:
-            self._tasks[root(task.space).number].discard(task)
+            self._tasks.get(root(task.space).number, set()).discard(task)
 
     def _torn_down(self, space: Space) -> Space | None:
         if self._tasks.get(space.number) or not space.left or space.gone:

@@ -148,6 +148,8 @@ class Handlers:
 
     def _resume(self, cpu: Cpu, task: Task, now: int) -> None:
         self.unannounced += 1
+        if cpu.task_before.dead:
+            self._forget(cpu.task_before)
         cpu.elapse(now, BY_KERNEL)
         self.causes.resume(cpu, task)
 
