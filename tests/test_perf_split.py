@@ -13,6 +13,7 @@ from simulator.errors import RunError, StreamError
 from simulator.stream import content_hash
 from simulator.workload.importers import perf_split
 from simulator.workload.importers.perf import import_perf
+from simulator.workload.importers.perf_columns import Columns
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
 
@@ -61,3 +62,20 @@ def test_the_process_ends_with_whoever_reads(tmp_path: Path) -> None:
     path.write_bytes(SAMPLES[0].read_bytes() * 100)
     with pytest.raises(StreamError, match="time runs backward"):
         import_perf(path)
+
+
+def test_lines_of_many_layouts_are_all_read_by_columns() -> None:
+    """Each block may bring layouts; those that fit most lines stay, however odd single lines are."""
+    columns = Columns()
+    lines = [
+        f"{'task':>{width}} 7/7 [000] {second:{1 + width % 3}}.{number:09}: {'msr:read_msr':>{20 + width % 2}}: 3b, value 0\n"
+        for second in (1, 123_456)
+        for width in (5, 6, 7)
+        for number in range(20)
+    ]
+    junk = [f"junk {'x' * number} 7/7 [000] 5.{number:09}: a:b: c\n" for number in range(30)]
+    for number in range(30):
+        columns.split("".join((*lines, junk[number])).encode())
+    block = columns.split("".join(lines).encode())
+    assert (block.columns[2] >= 0).all()
+    assert sorted(set(block.texts)) == ["3b, value 0"]

@@ -104,25 +104,29 @@ class Columns:
         if not self._layouts:
             self._learn(block, range(len(block)))
         left = np.arange(len(ends))
+        fitting = dict.fromkeys(self._layouts, 0)
         for layout in self._layouts:
             if len(left):
                 rest = lines if len(left) == len(ends) else lines.take(pa.array(left))
-                left = left[~self._fill(block, left, rest, layout)]
+                fits = self._fill(block, left, rest, layout)
+                left, fitting[layout] = left[~fits], int(fits.sum())
+        self._layouts.sort(key=fitting.__getitem__, reverse=True)
         self._learn(block, left.tolist())
         return block
 
     def _learn(self, block: Block, numbers: Sequence[int]) -> None:
-        """Expect lines from now on to have the layout of the first of these that has one."""
+        """Expect lines from now on to have the layout of the first of these that has a new one."""
         for number in numbers[:_TRIED]:
-            if len(self._layouts) < MOST_LAYOUTS:
-                with suppress(ValueError):
-                    self._layouts.append(perf_text.parse_head(block.line(number)).layout)
+            with suppress(ValueError):
+                layout = perf_text.parse_head(block.line(number)).layout
+                if layout not in self._layouts:
+                    self._layouts[MOST_LAYOUTS - 1 :] = [layout]  # in place of the one that fitted the fewest lines
                     return
 
     def _repeats(self, lines: Texts) -> frozenset[int]:
         """Return the lines that are equal to the line before, by number."""
         same = np.flatnonzero(_numpy(pc.equal(lines.slice(1), lines.slice(0, len(lines) - 1)))) + 1
-        first = [0] if lines[0].as_py() + b"\n" == self._last_line + b"\n" else []
+        first = [0] if lines[0].as_py() == self._last_line else []
         self._last_line = lines[len(lines) - 1].as_py()
         return frozenset((*first, *same.tolist()))
 
