@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from operator import add
 from typing import Protocol
 
 from simulator.actions import ActionCounts
+from simulator.errors import SimulatorError
 from simulator.model import CostModel
 from simulator.stream import EventStream
 
@@ -17,11 +20,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none."""
+    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none.
+
+    ``rows`` is about how many the stream has, 0 if nobody knows; no outcome hangs on it.
+    """
 
     stream: EventStream
     model: CostModel
     timer_hz: Fraction | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,19 @@ class CpuTime:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a replay: counts, and times in ticks. Engines agree when their outcomes are equal."""
+    """What came of a replay: the counts of each virtual CPU, and times in ticks.
 
-    counts: ActionCounts
+    Engines agree when their outcomes are equal.
+    """
+
+    vcpu_counts: tuple[ActionCounts, ...]
     vcpus: tuple[CpuTime, ...]
     physical_cpus: tuple[CpuTime, ...]
+
+    @property
+    def counts(self) -> ActionCounts:
+        """What all virtual CPUs did."""
+        return reduce(add, self.vcpu_counts)
 
     @property
     def makespan(self) -> int:
@@ -69,3 +84,17 @@ class Engine(Protocol):
             ModelError: an event has no recipe.
             RunError: the replay cannot end: a wait that nothing ends, a halt that nothing interrupts.
         """
+
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one stream under several models, in one pass over it if the engine can; all have the same stream.
+
+        Returns what came of each; in place of an outcome, the error that ended it.
+        """
+
+
+def outcome_or_error(engine: Engine, replay: Replay, progress: Progress | None) -> Outcome | SimulatorError:
+    """Run one replay; return the error that ended it in place of an outcome."""
+    try:
+        return engine.run(replay, progress)
+    except SimulatorError as error:
+        return error
