@@ -90,7 +90,7 @@ def measure(name: str, path: Path) -> tuple[float, float, int]:
 
 def compare(path: Path, lines: int) -> None:
     """Let all works take turns on one file, and print what each takes."""
-    print(f"{lines:,} lines, {path.stat().st_size / 10**6:,.0f} MB, {len(os.sched_getaffinity(0))} processors")
+    print(f"{lines:,} lines, {path.stat().st_size / 10**6:,.0f} MB, {os.cpu_count()} processors")
     taken: dict[str, list[tuple[float, float, int]]] = {name: [] for name in WORKS}
     for _ in range(ROUNDS):
         for name, runs in taken.items():

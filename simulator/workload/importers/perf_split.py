@@ -31,7 +31,7 @@ def split(path: Path, progress: Progress | None = None) -> Iterator[Block]:
         StreamError: as ``text.read_blocks``.
         RunError: the process that splits has ended before it was done.
     """
-    if path.is_file() and path.stat().st_size >= LARGE_BYTES and len(os.sched_getaffinity(0)) > 1:
+    if path.is_file() and path.stat().st_size >= LARGE_BYTES and (os.cpu_count() or 1) > 1:
         return _split_apart(path, progress)
     return map(Columns().split, read_blocks(path, progress))
 
