@@ -30,8 +30,7 @@ ANONYMOUS = "MM_ANONPAGES"
 class Space:
     """One address space: ``new`` if its making is in the recording, so that all its counters began at zero.
 
-    ``left`` is whether a process that used it ended, or gave it
-    up for another; ``gone`` is whether it was torn down.
+    ``left`` is whether a process that used it ended, or gave it up for another; ``gone`` is whether it was torn down.
     """
 
     number: int
