@@ -31,7 +31,6 @@ def test_rows_come_back_in_order_however_often_they_moved(rows: list[tuple[int, 
             assert len(table.buffer) == 16, "the last row may still change"
     for _ in range(2):
         assert np.concatenate(list(table.parts(spool))).tolist() == list(map(list, rows))
-    spool.close()
 
 
 def test_of_what_is_noted_of_one_row_the_last_comes_last() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from .formats import FORMATS, data_of, run
 
 SHOWN = 10
+EVERY = 10_000
 
 
 def main() -> int:
@@ -25,6 +26,8 @@ def main() -> int:
     ends: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(asked.first, asked.first + asked.cases):
+            if ends and ends.total() % EVERY == 0:
+                print(f"{ends.total():,} cases, {ends['FAILED']} failed", flush=True)
             data = data_of(asked.format, asked.seed, number)
             try:
                 ends[run(asked.format, Path(folder) / "case.txt", data)] += 1

@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def import_perf(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
-    return import_blocks(split(path, progress), path, title, provenance)
+    with closing(split(path, progress)) as blocks:
+        return import_blocks(blocks, path, title, provenance)
 
 
 def import_blocks(

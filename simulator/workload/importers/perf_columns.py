@@ -35,6 +35,7 @@ _SYSCALL_BYTES = 7  # up to the blank after a number of three digits
 _NS_DIGITS = 9
 _TRIED = 100
 MOST_LAYOUTS = 8
+LONGEST = 4096  # bytes; Arrow makes room for as many of every line
 ODD = -1
 
 
@@ -141,22 +142,22 @@ class Columns:
             ns = pc.if_else(pa.array(fits), ns, "0")
         time = np.array([self._seconds[text] for text in seconds], np.int64)[second] + _numpy(pc.cast(ns, pa.int64()))
         fits &= time >= 0
+        fits &= _numpy(pc.binary_length(lines)) <= LONGEST
         fits &= np.array([_PLACE.fullmatch(text) is not None for text in places], bool)[place]
         fits &= np.array([_NAME.fullmatch(text) is not None for text in names], bool)[name]
         found = np.stack((place + len(block.places), name + len(block.names), time))
         block.columns[:3, where[fits]] = found[:, fits]
         block.places += places
         block.names += names
-        longest = pc.max(pc.binary_length(lines)).as_py()
         as_text = fits.copy()
         for index, text in enumerate(names):
             read = self._readers.get(parse_name(text))
             if read is not None:
                 own = fits & (name == index)
                 as_text &= ~own
-                fields = pc.binary_slice(lines.filter(pa.array(own)), layout.fields, longest).view(pa.string())
+                fields = pc.binary_slice(lines.filter(pa.array(own)), layout.fields, LONGEST).view(pa.string())
                 self._fill_numbers(read, block, where[own], fields)
-        texts = pc.binary_slice(lines.filter(pa.array(as_text)), layout.fields, longest).to_pylist()
+        texts = pc.binary_slice(lines.filter(pa.array(as_text)), layout.fields, LONGEST).to_pylist()
         block.columns[3, where[as_text]] = np.arange(len(block.texts), len(block.texts) + len(texts))
         block.texts += [text[:-1].decode("utf-8", errors="backslashreplace") for text in texts]
         return np.asarray(fits, bool)

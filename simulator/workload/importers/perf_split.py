@@ -9,7 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ LARGE_BYTES = 1 << 24
 _PIPE_BYTES = 1 << 20
 
 
-def split(path: Path, progress: Progress | None = None) -> Iterator[Block]:
+def split(path: Path, progress: Progress | None = None) -> Generator[Block, None, None]:
     """Give the lines of a file, split into columns.
 
     Raises:
@@ -32,15 +32,21 @@ def split(path: Path, progress: Progress | None = None) -> Iterator[Block]:
         RunError: the process that splits has ended before it was done.
     """
     if path.is_file() and path.stat().st_size >= LARGE_BYTES and (os.cpu_count() or 1) > 1:
-        return _split_apart(path, progress)
-    return map(Columns().split, read_blocks(path, progress))
+        yield from _split_apart(path, progress)
+    else:
+        yield from map(Columns().split, read_blocks(path, progress))
 
 
 def _split_apart(path: Path, progress: Progress | None) -> Iterator[Block]:
     command = [sys.executable, "-m", __name__, str(path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, bufsize=_PIPE_BYTES, env=environment, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        bufsize=_PIPE_BYTES,
+        pipesize=_PIPE_BYTES,
+        env=environment,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         try:

@@ -5,7 +5,6 @@ They are read once to learn where each space is used, and again whenever someone
 
 from __future__ import annotations
 
-import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +71,7 @@ class _Part(NamedTuple):
 
 
 class Recording:
-    """The rows of a recording as a stream (``EventStream``); their temporary file goes when it goes."""
+    """The rows of a recording as a stream (``EventStream``)."""
 
     def __init__(self, header: Header, cpus: Sequence[Rows], findings: Findings, spool: Spool, survey: Survey) -> None:
         self._header = header
@@ -80,7 +79,6 @@ class Recording:
         self._findings = findings
         self._spool = spool
         self._survey = survey
-        weakref.finalize(self, spool.close)
 
     @property
     def header(self) -> Header:

@@ -6,6 +6,7 @@ What is known of a row only later is kept apart from it (``Later``), so that row
 from __future__ import annotations
 
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,7 @@ BUFFER_BYTES = 1 << 23
 
 
 class Spool:
-    """A temporary file, made when it is first needed, that is gone when it is closed."""
+    """A temporary file, made when it is first needed; it goes when this does."""
 
     def __init__(self) -> None:
         self._file: Any = None
@@ -29,6 +30,7 @@ class Spool:
         """Append bytes; return where they begin."""
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the rows)
+            weakref.finalize(self, self._file.close)
         begin = int(self._file.seek(0, 2))
         self._file.write(data)
         return begin
@@ -40,11 +42,6 @@ class Spool:
         self._file.seek(begin)
         self._file.readinto(data)
         return data
-
-    def close(self) -> None:
-        """Give the file's space back; the bytes are gone."""
-        if self._file is not None:
-            self._file.close()
 
 
 class Table:
