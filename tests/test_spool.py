@@ -10,7 +10,7 @@ from struct import pack
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.workload.importers import perf_reader, text
@@ -21,6 +21,7 @@ SAMPLE = Path(__file__).parent / "data" / "forkwait-middle.perf-script.txt"
 PARENT = 2965
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(*[st.integers(-(2**63), 2**63 - 1)] * 2)), spills=st.sets(st.integers(0, 20)))
 def test_rows_come_back_in_order_however_often_they_moved(rows: list[tuple[int, int]], spills: set[int]) -> None:
     table, spool = Table(16), Spool()

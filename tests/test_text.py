@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.errors import StreamError
@@ -77,6 +77,7 @@ def test_a_name_that_promises_an_archive_is_believed(tmp_path: Path) -> None:
         list(read_blocks(file))
 
 
+@settings(deadline=None)
 @given(data=st.text(alphabet="ab\r\n", max_size=60), cuts=st.lists(st.integers(1, 9), min_size=1))
 def test_blocks_are_whole_lines_however_the_bytes_arrive(data: str, cuts: list[int]) -> None:
     raw = data.encode()
