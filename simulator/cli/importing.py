@@ -19,7 +19,8 @@ app.add_typer(importers, name="import")
 @exit_codes
 def perf(
     file: Annotated[
-        Path, typer.Argument(help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`; .gz too.")
+        Path,
+        typer.Argument(help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`; .gz, .xz and .zst too."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")

@@ -34,12 +34,12 @@ import numpy as np
 from simulator.errors import StreamError
 from simulator.events import BY_CODE, INTERRUPT_COMPLETION
 from simulator.stream import Header, MemoryStream
-from simulator.workload.importers import perf_text
+from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
 from simulator.workload.importers.perf_handlers import SPACE_DESTROY, SPACE_SWITCH, SPACE_SWITCH_GUESS
 from simulator.workload.importers.perf_reader import Reader
-from simulator.workload.importers.perf_text import Progress
 from simulator.workload.importers.rows import Matrix
+from simulator.workload.importers.text import Progress
 
 UNREADABLE = "unreadable line"
 _UNREADABLE_SHARE = 100
@@ -84,7 +84,7 @@ def import_perf(
             event in it. The message names file and line.
     """
     reader = Reader(path)
-    for lines in perf_text.read_lines(path, progress):
+    for lines in text.read_lines(path, progress):
         reader.read(lines)
     _refuse_unreadable(reader)
     derived = _finish(reader)
@@ -104,11 +104,11 @@ def _refuse_unreadable(reader: Reader) -> None:
     """Refuse a file of which more than one line in a hundred cannot be read: its gaps and counts would mislead."""
     if reader.unreadable * _UNREADABLE_SHARE <= reader.lines:
         return
-    text = reader.first_unreadable_text.strip()
-    microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(text) else ""
+    line = reader.first_unreadable_text.strip()
+    microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(line) else ""
     raise StreamError(
         f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, "
-        f"this one first: {text[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
+        f"this one first: {line[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
         "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
     )
 
@@ -122,7 +122,7 @@ def _provenance(path: Path, reader: Reader) -> dict[str, object]:
     return {
         "source": "perf script",
         "file": path.name,
-        "sha256": perf_text.sha256(path),
+        "sha256": text.sha256(path),
         "lines": reader.lines,
         "tracepoints": dict(sorted(tracepoints.items())),
     }

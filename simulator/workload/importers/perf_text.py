@@ -1,4 +1,4 @@
-"""The text of ``perf script --ns -F comm,pid,tid,cpu,time,event,trace``: reading it, and the fields of each tracepoint.
+"""The text of ``perf script --ns -F comm,pid,tid,cpu,time,event,trace``: heads of lines, and fields by tracepoint.
 
 A line is ``comm pid/tid [cpu] seconds.nanoseconds: tracepoint: fields``. A comm may hold spaces, colons and slashes.
 Every parser here raises ValueError for fields that it cannot read.
@@ -6,23 +6,12 @@ Every parser here raises ValueError for fields that it cannot read.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
-
-from simulator.errors import StreamError
+from typing import NamedTuple
 
 PAGE_SHIFT = 12
 PAGE_BYTES = 1 << PAGE_SHIFT
-CHUNK_BYTES = 1 << 18
 _BITS_63 = (1 << 63) - 1
-_GZIP_MAGIC = b"\x1f\x8b"
-
-Progress = Callable[[int, int], None]
 
 # A comm has 15 bytes, but others may be written escaped; the bounds keep the search in a line that is none short.
 _LINE = re.compile(
@@ -72,59 +61,6 @@ class Request(NamedTuple):
     disk: str
     sector: int
     size: int
-
-
-def read_lines(path: Path, progress: Progress | None = None) -> Iterator[list[str]]:
-    """Give the lines of a text file, plain or gzip, some thousands at a time, without their newlines.
-
-    ``progress`` is told the bytes of the file read so far, and all of them.
-
-    Raises:
-        StreamError: no such file; gzip data that end early or are corrupt; a last line without its newline.
-    """
-    if not path.is_file():
-        raise StreamError(f"{path}: no such file")
-    total = path.stat().st_size
-    count = 0
-    rest = b""
-    with path.open("rb") as file:
-        for data in _chunks(file, path):
-            whole, newline, tail = data.rpartition(b"\n")
-            if not newline:
-                rest += data
-                continue
-            text = (rest + whole).decode("utf-8", errors="backslashreplace")
-            lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
-            rest = tail
-            count += len(lines)
-            yield lines
-            if progress is not None:
-                progress(file.tell(), total)
-    if rest:
-        raise StreamError(f"{path}:{count + 1}: the file is cut in the middle of a line (the last line has no newline)")
-
-
-def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    magic = file.read(len(_GZIP_MAGIC))
-    file.seek(0)
-    packed = magic == _GZIP_MAGIC or path.suffix == ".gz"
-    source = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
-    lines = 0
-    while True:
-        try:
-            data = source.read(CHUNK_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise StreamError(f"{path}:{lines + 1}: the gzip data are truncated or corrupt ({error})") from error
-        if not data:
-            return
-        lines += data.count(b"\n")
-        yield data
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as they are on disk."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parse_head(line: str) -> Head:
