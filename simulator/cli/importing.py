@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +12,19 @@ from simulator.cli.console import print_view, watched
 from simulator.cli.options import AsJson, app, exit_codes
 from simulator.errors import InputError
 
+if TYPE_CHECKING:
+    from simulator.workload.importers.formats import Importer
+
 importers = typer.Typer(help="Turn a recording into an event stream.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(importers, name="import")
+
+Out = Annotated[Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")]
+Title = Annotated[str | None, typer.Option("--title", help="What was recorded.")]
+About = Annotated[
+    list[str],
+    typer.Option("--about", metavar="KEY=TEXT", help="Say where and how it was recorded; kept in the file's header."),
+]
+NO_TEXT: list[str] = []
 
 
 @importers.command()
@@ -20,18 +32,13 @@ app.add_typer(importers, name="import")
 def perf(
     file: Annotated[
         Path,
-        typer.Argument(help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`; .gz, .xz and .zst too."),
-    ],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")
-    ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="What was recorded.")] = None,
-    about: Annotated[
-        list[str],
-        typer.Option(
-            "--about", metavar="KEY=TEXT", help="Say where and how it was recorded; kept in the file's header."
+        typer.Argument(
+            help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`; packed with gzip, xz or zstd, too."
         ),
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    ],
+    out: Out = None,
+    title: Title = None,
+    about: About = NO_TEXT,
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
@@ -39,18 +46,64 @@ def perf(
     from simulator.stream import check_stream_target, write_parquet
     from simulator.workload.importers.perf import import_perf
 
-    target = out or Path(file.name.split(".")[0] + ".parquet")
+    target = out or _default_target(file)
     check_stream_target(target)
     with watched() as progress:
         stream, report = import_perf(
             file,
             title,
-            provenance=dict(_key_and_text(entry) for entry in about),
+            provenance=_texts(about),
             progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
         )
     write_parquet(stream, target)
     view = import_report(report, stream.header, target)
     print_view(view, as_json)
+
+
+@importers.command()
+@exit_codes
+def kvm(
+    file: Annotated[
+        Path,
+        typer.Argument(help="Text of perf script, trace-cmd report or the trace file, with kvm_exit and kvm_entry."),
+    ],
+    out: Out = None,
+    title: Title = None,
+    about: About = NO_TEXT,
+    as_json: AsJson = False,
+) -> None:
+    """Import the exits of guests under KVM, by reason, Intel or AMD."""
+    from simulator.workload.importers.kvm import import_kvm
+
+    _import(import_kvm, file, out=out, title=title, about=about, as_json=as_json)
+
+
+def _import(
+    importer: Importer, file: Path, *, out: Path | None, title: str | None, about: Sequence[str], as_json: bool
+) -> None:
+    """Run an importer, and print what became of the file."""
+    from simulator.report.imported import import_report
+    from simulator.stream import check_stream_target
+
+    target = out or _default_target(file)
+    check_stream_target(target)
+    with watched() as progress:
+        header, report = importer(
+            file,
+            target,
+            title,
+            _texts(about),
+            lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
+        )
+    print_view(import_report(report, header, target), as_json)
+
+
+def _default_target(file: Path) -> Path:
+    return Path(file.name.split(".")[0] + ".parquet")
+
+
+def _texts(about: Sequence[str]) -> dict[str, str]:
+    return dict(_key_and_text(entry) for entry in about)
 
 
 def _key_and_text(entry: str) -> tuple[str, str]:

@@ -1,0 +1,37 @@
+"""What `vmmsim import` prints: what became of each line, and what a trace of exits measured of the VMM itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+from rich.table import Table
+
+from simulator.report import show
+from simulator.report.show import View
+from simulator.report.tables import Column, Grid, grid_table, human_seconds
+from simulator.stream import Header
+from simulator.workload.importers.perf import ImportReport
+
+
+def import_report(report: ImportReport, header: Header, target: Path) -> View:
+    """Show what became of each line of a recording; of exits, how long each took by reason."""
+    view = show.import_report(report, header, target)
+    exits = header.provenance.get("exits")
+    if not exits:
+        return view
+    return View((view.parts[0], _exits_table(exits), *view.parts[1:]), {**view.data, "exits": exits})
+
+
+def _exits_table(exits: Mapping[str, Mapping[str, int]]) -> Table:
+    """Show exits by reason, and the time from each to the next entry, which is no part of the stream."""
+    rows = [(name, f"{n['exits']:,}", *_times(n)) for name, n in exits.items()]
+    columns = (Column("reason"), *(Column(name, numeric=True) for name in ("exits", "until the entry", "each")))
+    return grid_table("Exits, and the time of host and VMM until the next entry", Grid(columns, rows))
+
+
+def _times(numbers: Mapping[str, int]) -> tuple[str, str]:
+    """Return the time of all exits that an entry followed, and of one of them."""
+    total, served = Fraction(numbers["host_ns"], 10**9), numbers["served"]
+    return human_seconds(total), human_seconds(total / served) if served else ""
