@@ -78,6 +78,38 @@ def kvm(
     _import(import_kvm, file, out=out, title=title, about=about, as_json=as_json)
 
 
+@importers.command("csv")
+@exit_codes
+def csv_rows(
+    file: Annotated[
+        Path, typer.Argument(help="Rows with the columns of a stream, named in the first line; packed, too.")
+    ],
+    out: Out = None,
+    title: Title = None,
+    about: About = NO_TEXT,
+    as_json: AsJson = False,
+) -> None:
+    """Import a table of events in CSV: of your own, or as `vmmsim export` writes it."""
+    from simulator.workload.importers.csv_rows import import_csv
+
+    _import(import_csv, file, out=out, title=title, about=about, as_json=as_json)
+
+
+@importers.command()
+@exit_codes
+def jsonl(
+    file: Annotated[Path, typer.Argument(help="A JSON object a line, with the columns of a stream; packed, too.")],
+    out: Out = None,
+    title: Title = None,
+    about: About = NO_TEXT,
+    as_json: AsJson = False,
+) -> None:
+    """Import events as JSON lines: of your own, or as `vmmsim export` writes them."""
+    from simulator.workload.importers.jsonl import import_jsonl
+
+    _import(import_jsonl, file, out=out, title=title, about=about, as_json=as_json)
+
+
 def _import(
     importer: Importer, file: Path, *, out: Path | None, title: str | None, about: Sequence[str], as_json: bool
 ) -> None:

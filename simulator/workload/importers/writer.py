@@ -34,7 +34,7 @@ class StreamWriter:
         self._schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in columns)])
         self._held: dict[int, list[Batch]] = {}
         self._rows_held: dict[int, int] = {}
-        options: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
+        options: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
         self._writer = pq.ParquetWriter(self._partial, self._schema, **options)
 
     def __enter__(self) -> StreamWriter:
