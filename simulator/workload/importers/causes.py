@@ -235,7 +235,8 @@ class Causes:
             cpu.sleep()
         path.append((cpu.next_row, cpu.now))
         row, time = path[0]
-        cpu.kernel_rows.extend(later for later, _ in path[1:])
+        for later, _ in path[1:]:
+            cpu.kernel_rows.add(later)
         if cause is None and time == cpu.idle_since:
             return
         if row == cpu.next_row:
@@ -248,5 +249,5 @@ class Causes:
         """Let a row wait for a cause until ``time``, or until the cause's own time if ``time`` is not told."""
         time = cpu.now if time == NEVER else time
         latency = time - cause.post.reserve(time)
-        cpu.waits[row] = (self.signals.number(cause.post), latency)
+        cpu.waits.add(row, self.signals.number(cause.post), latency)
         self.waits[cause.sort] += 1

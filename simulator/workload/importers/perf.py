@@ -25,20 +25,16 @@ the report's notes count such places.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from simulator.errors import StreamError
-from simulator.events import BY_CODE, INTERRUPT_COMPLETION
-from simulator.stream import Header, MemoryStream
+from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
-from simulator.workload.importers.perf_handlers import SPACE_DESTROY, SPACE_SWITCH, SPACE_SWITCH_GUESS
 from simulator.workload.importers.perf_reader import Reader
-from simulator.workload.importers.rows import Matrix
+from simulator.workload.importers.settle import Findings, Recording, Survey, survey
 from simulator.workload.importers.text import Progress
 
 UNREADABLE = "unreadable line"
@@ -73,22 +69,25 @@ def import_perf(
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-) -> tuple[MemoryStream, ImportReport]:
+) -> tuple[Recording, ImportReport]:
     """Read a recording; return its event stream and what became of each line.
 
     ``title`` is the stream's (the file's name by default), ``provenance`` is added to what the file itself tells, and
     ``progress`` is told the bytes read so far and all of them.
 
     Raises:
-        StreamError: no such file; cut in the middle of a line; gzip data truncated or corrupt; time runs backward; no
+        StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
     reader = Reader(path)
     for lines in text.read_lines(path, progress):
         reader.read(lines)
     _refuse_unreadable(reader)
-    derived = _finish(reader)
-    report = _report(reader, derived)
+    findings = _findings(reader)
+    cpus = _in_order(reader)
+    found = survey(cpus, findings, reader.spool)
+    if not found.events:
+        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
     header = Header(
         title=title or path.name.split(".")[0],
         vcpus=len(reader.cpus),
@@ -97,7 +96,7 @@ def import_perf(
         tasks={0: "swapper"} | {tid: task.comm for tid, task in reader.tasks.items()},
         provenance=_provenance(path, reader) | dict(provenance or {}),
     )
-    return MemoryStream(header, [cpu.batches() for cpu in _in_order(reader)]), report
+    return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
 
 def _refuse_unreadable(reader: Reader) -> None:
@@ -128,109 +127,39 @@ def _provenance(path: Path, reader: Reader) -> dict[str, object]:
     }
 
 
-def _finish(reader: Reader) -> dict[str, int]:
-    """Close all rows at the end of the file; return the number of derived events by kind."""
-    cpus = _in_order(reader)
-    for cpu in cpus:
+def _findings(reader: Reader) -> Findings:
+    """Close all rows at the end of the file; return what the whole of it told."""
+    for cpu in _in_order(reader):
         cpu.write_implied()
         cpu.elapse(reader.latest, BY_KERNEL)
         if cpu.is_idle and not cpu.woken:
             cpu.sleep()
-        cpu.finish()
-    spaces = reader.spaces.numbering()
-    users = [task.tid for task in reader.tasks.values() if task.seen_in_user_mode]
-    completions = switches = 0
-    for cpu in cpus:
-        cpu.column("space")[:] = spaces[cpu.column("space")]
-        completions += _settle_completions(reader, cpu)
-        switches += _settle_switches(reader, cpu, users)
-        cpu.keep(cpu.column("kind") > 0)
-    _settle_ends(cpus, len(spaces))
-    if not any(len(cpu.column("kind")) for cpu in cpus):
-        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
-    _number_densely([cpu.column("space") for cpu in cpus])
-    events = _events(cpus)
+    guesses = reader.guesses
+    return Findings(
+        spaces=reader.spaces.numbering(),
+        completions=[kind for vector, kind in guesses.completions.items() if vector not in guesses.vectors_with_exit],
+        users=None if guesses.switch_lines else [task.tid for task in reader.tasks.values() if task.seen_in_user_mode],
+    )
+
+
+def _report(reader: Reader, found: Survey) -> ImportReport:
     derived = {
-        "halt": events.get("halt", 0),
-        "interrupt_completion": completions,
-        "pte_modify": events.get("pte_modify", 0),
-        "space_switch": switches,
-        "space_destroy": events.get("space_destroy", 0),
+        "halt": found.events.get("halt", 0),
+        "interrupt_completion": found.completions,
+        "pte_modify": found.events.get("pte_modify", 0),
+        "space_switch": found.switches,
+        "space_destroy": found.events.get("space_destroy", 0),
     }
-    return {name: count for name, count in derived.items() if count}
-
-
-def _settle_completions(reader: Reader, cpu: Cpu) -> int:
-    """Confirm the guessed completions of interrupts whose vectors have no tracepoint for it; return how many."""
-    kinds = cpu.column("kind")
-    confirmed = [
-        guess for vector, guess in reader.guesses.completions.items() if vector not in reader.guesses.vectors_with_exit
-    ]
-    rows = np.isin(kinds, confirmed)
-    kinds[rows] = INTERRUPT_COMPLETION
-    return int(rows.sum())
-
-
-def _settle_switches(reader: Reader, cpu: Cpu, users: Sequence[int]) -> int:
-    """Confirm guessed space switches, between tasks of different spaces that ran in user mode; return how many."""
-    if reader.guesses.switch_lines:
-        return 0
-    kinds, spaces = cpu.column("kind"), cpu.column("space")
-    rows = np.flatnonzero((kinds == SPACE_SWITCH_GUESS) & np.isin(cpu.column("task"), users))
-    changed = np.diff(spaces[rows], prepend=-2) != 0
-    kinds[rows[changed]] = SPACE_SWITCH
-    return int(changed.sum())
-
-
-def _settle_ends(cpus: Sequence[Cpu], spaces: int) -> None:
-    """Leave out the end of a space that was used again later, by a task that was not known to share it."""
-    last_used = np.zeros(spaces, np.int64)  # the last stands for no space
-    for cpu in cpus:
-        np.maximum.at(last_used, cpu.column("space"), _times(cpu))
-    for cpu in cpus:
-        space, row = cpu.column("space"), np.arange(len(cpu.column("space")))
-        last_row = np.zeros(spaces, np.int64)
-        np.maximum.at(last_row, space, row)
-        used_later = (row < last_row[space]) | (_times(cpu) < last_used[space])
-        cpu.keep((cpu.column("kind") != SPACE_DESTROY) | ~used_later)
-
-
-def _times(cpu: Cpu) -> Matrix:
-    """Return the time of each row since the first line, nanoseconds."""
-    return np.cumsum(cpu.column("user_ns") + cpu.column("kernel_ns") + cpu.column("idle_ns"))
-
-
-def _number_densely(columns: Sequence[Matrix]) -> None:
-    """Number the spaces that occur from 0, in the order of their making; -1 stays."""
-    used = np.zeros(max(int(column.max(initial=-1)) for column in columns) + 2, dtype=bool)
-    for column in columns:
-        used[column + 1] = True
-    used[0] = False
-    numbers = np.where(used, np.cumsum(used) - 1, -1)
-    for column in columns:
-        column[:] = numbers[column + 1]
-
-
-def _events(cpus: Sequence[Cpu]) -> dict[str, int]:
-    """Count the events of all rows by kind; only kinds that occur."""
-    counts = dict.fromkeys(BY_CODE, 0)
-    for cpu in cpus:
-        kinds, numbers = cpu.column("kind"), cpu.column("count")
-        for code in np.flatnonzero(np.bincount(kinds)).tolist():
-            counts[code] += int(numbers[kinds == code].sum())
-    return {BY_CODE[code].name: count for code, count in counts.items() if count}
-
-
-def _report(reader: Reader, derived: Mapping[str, int]) -> ImportReport:
+    derived = {name: count for name, count in derived.items() if count}
     known = [tracepoint for tracepoint in reader.tracepoints.values() if tracepoint.known]
     unknown = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values() if not tracepoint.known}
     if reader.unreadable:
         unknown[UNREADABLE] = reader.unreadable
     return ImportReport(
         lines=reader.lines,
-        events=_events(_in_order(reader)),
+        events=found.events,
         derived=derived,
-        with_event={t.name: t.lines - t.without_event for t in known if t.lines > t.without_event},
+        with_event={t.name: t.with_event for t in known if t.with_event},
         without_event={t.name: t.without_event for t in known if t.without_event},
         unknown=unknown,
         first_unreadable_line=reader.first_unreadable,

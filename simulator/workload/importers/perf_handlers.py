@@ -34,7 +34,9 @@ from simulator.workload.importers.causes import (
     Cpu,
     Place,
 )
+from simulator.workload.importers.perf_text import Memo
 from simulator.workload.importers.rows import (
+    NO_WRITE,
     PAGE_FAULT,
     PTE_CLEAR,
     PTE_MODIFY,
@@ -43,9 +45,14 @@ from simulator.workload.importers.rows import (
     TLB_FLUSH_PAGE,
     Post,
 )
+from simulator.workload.importers.settle import (
+    FIRST_COMPLETION_GUESS,
+    SPACE_DESTROY_GUESS,
+    SPACE_SWITCH,
+    SPACE_SWITCH_GUESS,
+)
+from simulator.workload.importers.spool import Spool
 
-SPACE_SWITCH = kind_code("space_switch")
-SPACE_DESTROY = kind_code("space_destroy")
 TLB_FLUSH_ALL = kind_code("tlb_flush_all")
 MSR_READ = kind_code("msr_read")
 MSR_WRITE = kind_code("msr_write")
@@ -57,11 +64,7 @@ DEAD_STATES = ("Z", "X")
 FLUSH_ON_SWITCH, FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM = range(4)
 FLUSHED_HERE = frozenset({FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM})
 SWAPPED = "MM_SWAPENTS"
-
-# Kinds of rows appended on suspicion, which the end of the file confirms or not (see ``Guesses``).
-SPACE_SWITCH_GUESS = -1
-SPACE_DESTROY_GUESS = -2
-FIRST_COMPLETION_GUESS = -3
+MAY_SHARE_SPACE = frozenset({CLONE, VFORK, CLONE3})
 
 Handler = Callable[[Cpu, str], bool]
 
@@ -86,6 +89,7 @@ class Handlers:
     """
 
     def __init__(self) -> None:
+        self.spool = Spool()
         self.tasks: dict[int, Task] = {}
         self.spaces = Spaces()
         self.causes = Causes(0)
@@ -94,10 +98,10 @@ class Handlers:
         self.copied = self.protected = 0
         self.unannounced = 0
         self._places: dict[str, Place] = {}
-        self._syscalls = perf_text.Syscalls()
-        self._numbers = perf_text.Numbers()
-        self._counter_heads = perf_text.CounterHeads()
-        self._flushes: dict[str, tuple[int, int]] = {}
+        self._syscalls = Memo(perf_text.parse_syscall)
+        self._fault_ends = Memo(perf_text.parse_fault_end)
+        self._counter_heads = Memo(perf_text.parse_counter_head)
+        self._flushes = Memo(perf_text.parse_tlb_flush)
         self._interrupts: dict[int, str] = {}
 
     def table(self) -> dict[str, tuple[Handler, int]]:
@@ -218,7 +222,7 @@ class Handlers:
         """Append on suspicion the end of the space that the task leaves: by now its last entry may be cleared."""
         task = cpu.task
         if task.leaving is not None:
-            if cpu.implied is not None and cpu.implied[1] == task.leaving.number:
+            if cpu.implied and cpu.fault is not None and cpu.fault[1] == task.leaving.number:
                 cpu.write_implied()
             cpu.memory_event_at_last_row(SPACE_DESTROY_GUESS, task.leaving.number)
             task.grave = (cpu, cpu.next_row - 1)
@@ -230,7 +234,7 @@ class Handlers:
                 self._may_be_torn_down(cpu)
             assert task.grave is not None
             rows, row = task.grave
-            rows.change_kind(row, SPACE_DESTROY)
+            rows.ends.add(row)
         task.leaving = task.grave = None
 
     # System calls, faults and page tables.
@@ -240,39 +244,40 @@ class Handlers:
         task = cpu.task
         task.syscall = number
         task.user_mode = False
-        if number == CLONE:
-            task.shares_space = bool(perf_text.parse_first_argument(fields) & CLONE_VM)
-        else:
-            task.shares_space = number in (VFORK, CLONE3)
+        task.shares_space = number in MAY_SHARE_SPACE and (
+            number != CLONE or bool(perf_text.parse_first_argument(fields) & CLONE_VM)
+        )
         cpu.event(SYSCALL, number)
         return True
 
     def _syscall_exit(self, cpu: Cpu, fields: str) -> bool:
         self._syscalls[fields.partition(" = ")[0]]
-        self._end_exec(cpu)
         task = cpu.task
+        if task.entered or task.building is not None or task.filling is not None:
+            self._end_exec(cpu)
+            task.entered = False
+            task.filling = task.building = None
+            task.copied = 0
         task.syscall = NO_SYSCALL
         task.user_mode = task.seen_in_user_mode = True
-        task.filling = task.building = None
-        task.copied = 0
-        task.entered = False
-        cpu.leave_interrupt()
+        cpu.interrupt_context = False
+        cpu.interrupts = 0
         return False
 
     def _fault(self, cpu: Cpu, fields: str) -> bool:
-        page, site, code = perf_text.parse_fault(fields, self._numbers)
+        page, site, code = perf_text.parse_fault(fields, self._fault_ends)
         task = cpu.task
         space = task.space or self.spaces.of(task)
         cpu.interrupt_context = False
         implied = PTE_MODIFY if code & FAULT_PRESENT else PTE_SET
-        if cpu.implied is not None and cpu.implied[0] == implied and cpu.implied[2] == page:
-            cpu.implied = None  # the fault before was not resolved: it comes again
+        if cpu.implied == implied and cpu.fault is not None and cpu.fault[0] == page:
+            cpu.implied = NO_WRITE  # the fault before was not resolved: it comes again
         cpu.memory_event(PAGE_FAULT, 1, space.number, page, site)
         cpu.fault = (page, space.number)
         cpu.answered = False
+        cpu.implied = implied
         if code & FAULT_WRITE:
             space.written.add(page)
-        cpu.implied = (implied, space.number, page)
         return True
 
     def _counter(self, cpu: Cpu, fields: str) -> bool:
@@ -286,24 +291,24 @@ class Handlers:
         task = cpu.task
         counters, pages = self.spaces.change(task, mm_id, counter, size_bytes, current)
         space = counters.space.number
+        fault = cpu.fault
         page = -1
-        if current and cpu.fault is not None and not cpu.answered:
-            page, thought = cpu.fault
-            if space != thought:
+        if fault is not None and current and not cpu.answered:
+            page = fault[0]
+            if fault[1] != space:
                 cpu.correct_fault(space)
         if not pages:
             return False
-        implied = cpu.implied
-        if implied is not None and implied[1] == space:
-            cpu.implied = None
-            if pages > 0 and implied[0] == PTE_MODIFY and counter == ANONYMOUS:  # in place of the shared page of zeros
+        if cpu.implied and cpu.fault is not None and cpu.fault[1] == space:
+            implied, cpu.implied = cpu.implied, NO_WRITE
+            if pages > 0 and implied == PTE_MODIFY and counter == ANONYMOUS:  # in place of the shared page of zeros
                 cpu.memory_event(PTE_CLEAR, 1, space, page)
         if pages > 0:
             cpu.memory_event(PTE_SET, pages, space, page)
             cpu.answered = True
         else:
             cpu.memory_event(PTE_CLEAR, -pages, space, page)
-        if counters is task.filling and counter == ANONYMOUS:
+        if task.filling is counters and counter == ANONYMOUS:
             task.copied += pages
         if task.leaving is not None and root(task.leaving) is root(counters.space):
             self._may_be_torn_down(cpu)
@@ -311,10 +316,7 @@ class Handlers:
 
     def _flush(self, cpu: Cpu, fields: str) -> bool:
         """A TLB flush: on a switch of spaces, or of pages (-1: all); sending one to another CPU is no event here."""
-        known = self._flushes.get(fields)
-        if known is None:
-            known = self._flushes[fields] = perf_text.parse_tlb_flush(fields)
-        pages, reason = known
+        pages, reason = self._flushes[fields]
         if reason == FLUSH_ON_SWITCH:
             return self._space_switch(cpu)
         if reason not in FLUSHED_HERE or not pages:

@@ -15,6 +15,7 @@ from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
 from simulator.workload.importers.perf_handlers import Handler, Handlers, nothing
 from simulator.workload.importers.perf_text import Head
+from simulator.workload.importers.spool import BUFFER_BYTES
 
 # Lines that the kernel may write while it switches, when the CPU already counts as the next task's.
 DURING_SWITCH = frozenset({"tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
@@ -22,18 +23,23 @@ DURING_SWITCH = frozenset({"tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
 
 @dataclass(slots=True, eq=False)
 class Tracepoint:
-    """One tracepoint of the file: who reads its lines, what they end, how many there were, how many gave no event."""
+    """One tracepoint of the file: who reads its lines, what they end, and how many there were by what they gave."""
 
     name: str
     handler: Handler
     ends: int
-    lines: int = 0
+    with_event: int = 0
     without_event: int = 0
 
     @property
     def known(self) -> bool:
         """Whether the importer knows what it means."""
         return self.ends != BY_UNKNOWN
+
+    @property
+    def lines(self) -> int:
+        """The number of its lines."""
+        return self.with_event + self.without_event
 
 
 class Reader(Handlers):
@@ -51,7 +57,7 @@ class Reader(Handlers):
         self.first_unreadable_text = ""
         self.repeated = 0
         self._previous = ""
-        self._layout = (0, 0, 0)
+        self._layout = (slice(0),) * 5
         self._table = self.table()
         self._padded: dict[str, Tracepoint] = {}
 
@@ -61,24 +67,34 @@ class Reader(Handlers):
         Raises:
             StreamError: time runs backward.
         """
-        places, tracepoints, latest, previous = self._places, self._padded, self.latest, self._previous
-        place_end, time_end, fields = self._layout
+        latest, previous, seconds, second = self.latest, self._previous, "", 0
+        places, tracepoints = self._places, self._padded
+        of_place, of_seconds, of_ns, of_name, of_fields = self._layout
         for number, line in enumerate(lines, self.lines + 1):
             try:
-                place, tracepoint = places.get(line[:place_end]), tracepoints.get(line[time_end:fields])
-                if place is None or tracepoint is None:
+                try:
+                    place, tracepoint = places[line[of_place]], tracepoints[line[of_name]]
+                except KeyError:
                     place, tracepoint = self._learn(line)
-                    place_end, time_end, fields = self._layout
-                now = int(line[place_end : time_end - 10] + line[time_end - 9 : time_end])
+                    of_place, of_seconds, of_ns, of_name, of_fields = self._layout
+                if line[of_seconds] != seconds:
+                    seconds = line[of_seconds]
+                    second = int(seconds[:-1]) * 10**9
+                now = second + int(line[of_ns])
                 if now < latest:
                     self._refuse_backward(number, place, latest, now)
                 cpu = place.cpu
                 if cpu.place is not place:
                     self._arrive(place, tracepoint, now)
-                cpu.elapse(now, tracepoint.ends)
-                if not tracepoint.handler(cpu, line[fields:]):
+                if tracepoint.ends or cpu.is_idle:
+                    cpu.elapse(now, tracepoint.ends)
+                else:  # by the kernel, as most lines
+                    cpu.kernel += now - cpu.now
+                    cpu.now = now
+                if tracepoint.handler(cpu, line[of_fields]):
+                    tracepoint.with_event += 1
+                else:
                     tracepoint.without_event += 1
-                tracepoint.lines += 1
                 if now == latest and line == previous:
                     self.repeated += 1
                 latest, previous = now, line
@@ -86,6 +102,14 @@ class Reader(Handlers):
                 self._not_read(number, line, error)
         self.latest, self._previous = latest, previous
         self.lines += len(lines)
+        self._spill()
+
+    def _spill(self) -> None:
+        """Keep the rows in memory few, whatever the number of CPUs."""
+        most = BUFFER_BYTES // len(self.cpus) if self.cpus else 0
+        for cpu in self.cpus.values():
+            if len(cpu.buffer) > most:
+                cpu.table.spill(self.spool)
 
     def _learn(self, line: str) -> tuple[Place, Tracepoint]:
         """Read a line whose place or tracepoint is new, or not in the columns of the lines before; know it from now on.
@@ -93,7 +117,13 @@ class Reader(Handlers):
         perf aligns its columns, so that two slices of a line tell its place and its tracepoint.
         """
         head = perf_text.parse_head(line)
-        self._layout = head.place_end, head.time_end, head.fields
+        self._layout = (
+            slice(head.place_end),
+            slice(head.place_end, head.time_end - 9),
+            slice(head.time_end - 9, head.time_end),
+            slice(head.time_end, head.fields),
+            slice(head.fields, None),
+        )
         if self.start < 0:
             self.start = int(line[head.place_end : head.time_end].replace(".", ""))
             self.causes = Causes(self.start)

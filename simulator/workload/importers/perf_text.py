@@ -7,11 +7,15 @@ Every parser here raises ValueError for fields that it cannot read.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 PAGE_SHIFT = 12
 PAGE_BYTES = 1 << PAGE_SHIFT
 _BITS_63 = (1 << 63) - 1
+MEMO_TEXTS = 1 << 16
+
+V = TypeVar("V")
 
 # A comm has 15 bytes, but others may be written escaped; the bounds keep the search in a line that is none short.
 _LINE = re.compile(
@@ -76,48 +80,65 @@ def parse_head(line: str) -> Head:
     return Head(comm, int(pid), int(tid), int(cpu), tracepoint, match.end(4) + 1, match.end(5), match.end())
 
 
-class Numbers(dict[str, int]):
-    """Hexadecimal numbers by their text, each read once, of 63 bits at most; -1 for one that is told as a symbol."""
+class Memo(dict[str, V]):
+    """What texts that come again and again mean, each read once; of limited size, however many texts there are."""
 
-    def __missing__(self, text: str) -> int:
-        """Read a number that was not met before."""
-        number = self[text] = int(text, 16) & _BITS_63 if text.startswith("0x") else -1
-        return number
+    def __init__(self, parse: Callable[[str], V]) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, text: str) -> V:
+        """Read a text that was not met before, or not lately."""
+        if len(self) >= MEMO_TEXTS:
+            self.clear()
+        value = self[text] = self._parse(text)
+        return value
 
 
-def parse_fault(fields: str, numbers: Numbers) -> tuple[int, int, int]:
+def parse_fault(fields: str, ends: Mapping[str, tuple[int, int]]) -> tuple[int, int, int]:
     """Return page number, code address (each -1 if told as a symbol) and x86 error code of a page fault.
 
-    >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2", Numbers())
+    ``ends`` is what ``parse_fault_end`` makes of all after the address.
+
+    >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2", Memo(parse_fault_end))
     (34356469529, -1, 2)
     """
-    address, _, rest = fields.partition(" ip=")
-    site, _, code = rest.rpartition(" error_code=")
-    if not address.startswith("address=0x"):
-        return -1, numbers[site], int(code, 16)
-    return int(address[8:], 16) >> PAGE_SHIFT, numbers[site], numbers[code]
+    address, _, end = fields.partition(" ip=")
+    site, code = ends[end]
+    try:
+        return int(address[8:], 16) >> PAGE_SHIFT, site, code
+    except ValueError:
+        if address.startswith("address=0x"):
+            raise
+        return -1, site, code
 
 
-class CounterHeads(dict[str, tuple[str, bool, str]]):
-    """The fields of ``kmem:rss_stat`` before the size, each read once: address space, whether it runs, and counter."""
+def parse_fault_end(text: str) -> tuple[int, int]:
+    """Return code address (63 bits of it; -1 for a symbol) and error code of a page fault.
 
-    def __missing__(self, text: str) -> tuple[str, bool, str]:
-        """Read fields that were not met before."""
-        mm_id, current, counter = _fields(_COUNTER, text)
-        self[text] = head = (mm_id, current == "1", counter)
-        return head
+    >>> parse_fault_end("0xffffffff81234567 error_code=0x2") == (0x7FFFFFFF81234567, 2)
+    True
+    """
+    site, _, code = text.rpartition(" error_code=")
+    return int(site, 16) & _BITS_63 if site.startswith("0x") else -1, int(code, 16)
 
 
-class Syscalls(dict[str, int]):
-    """Numbers of system calls by the text before their arguments or result (``NR 61``), each read once."""
+def parse_counter_head(text: str) -> tuple[str, bool, str]:
+    """Return the fields of ``kmem:rss_stat`` before the size: address space, whether it runs, and counter."""
+    mm_id, current, counter = _fields(_COUNTER, text)
+    return mm_id, current == "1", counter
 
-    def __missing__(self, text: str) -> int:
-        """Read a number that was not met before."""
-        name, _, number = text.partition(" ")
-        if name != "NR":
-            raise ValueError(text)
-        self[text] = value = int(number)
-        return value
+
+def parse_syscall(text: str) -> int:
+    """Return the number of a system call by the text before its arguments or result.
+
+    >>> parse_syscall("NR 61")
+    61
+    """
+    name, _, number = text.partition(" ")
+    if name != "NR":
+        raise ValueError(text)
+    return int(number)
 
 
 def parse_first_argument(fields: str) -> int:
