@@ -42,22 +42,29 @@ def perf(
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
-    from simulator.report.show import import_report
-    from simulator.stream import check_stream_target, write_parquet
+    from simulator.workload.importers.formats import written
     from simulator.workload.importers.perf import import_perf
 
-    target = out or _default_target(file)
-    check_stream_target(target)
-    with watched() as progress:
-        stream, report = import_perf(
-            file,
-            title,
-            provenance=_texts(about),
-            progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
-        )
-    write_parquet(stream, target)
-    view = import_report(report, stream.header, target)
-    print_view(view, as_json)
+    _import(written(import_perf), file, out=out, title=title, about=about, as_json=as_json)
+
+
+@importers.command("ftrace", help="The same as trace-cmd.")
+@importers.command("trace-cmd")
+@exit_codes
+def trace_cmd(
+    file: Annotated[
+        Path, typer.Argument(help="Text of `trace-cmd report`, or the `trace` file of tracefs; packed, too.")
+    ],
+    out: Out = None,
+    title: Title = None,
+    about: About = NO_TEXT,
+    as_json: AsJson = False,
+) -> None:
+    """Import the text of `trace-cmd report`, or ftrace's own."""
+    from simulator.workload.importers.formats import written
+    from simulator.workload.importers.ftrace import import_ftrace
+
+    _import(written(import_ftrace), file, out=out, title=title, about=about, as_json=as_json)
 
 
 @importers.command()

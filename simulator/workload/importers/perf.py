@@ -25,7 +25,7 @@ the report's notes count such places.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +79,31 @@ def import_perf(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
+
+    def feed(reader: Reader) -> None:
+        for lines in text.read_lines(path, progress):
+            reader.read(lines)
+        _refuse_unreadable(reader)
+
+    return read_recording(path, feed, title, {"source": "perf script"}, provenance)
+
+
+def read_recording(
+    path: Path,
+    feed: Callable[[Reader], None],
+    title: str | None,
+    source: Mapping[str, object],
+    provenance: Mapping[str, str] | None,
+) -> tuple[Recording, ImportReport]:
+    """Read a recording of any format whose lines ``feed`` gives to a reader as ``perf script`` would write them.
+
+    ``source`` says in the header where the lines come from. Returns the stream and what became of each line.
+
+    Raises:
+        StreamError: whatever ``feed`` raises; no event in the file.
+    """
     reader = Reader(path)
-    for lines in text.read_lines(path, progress):
-        reader.read(lines)
-    _refuse_unreadable(reader)
+    feed(reader)
     findings = _findings(reader)
     cpus = _in_order(reader)
     found = survey(cpus, findings, reader.spool)
@@ -94,7 +115,7 @@ def import_perf(
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
         tasks={0: "swapper"} | {tid: task.comm for tid, task in reader.tasks.items()},
-        provenance=_provenance(path, reader) | dict(provenance or {}),
+        provenance={**source, **_provenance(path, reader), **(provenance or {})},
     )
     return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
@@ -119,7 +140,6 @@ def _in_order(reader: Reader) -> list[Cpu]:
 def _provenance(path: Path, reader: Reader) -> dict[str, object]:
     tracepoints = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values()}
     return {
-        "source": "perf script",
         "file": path.name,
         "sha256": text.sha256(path),
         "lines": reader.lines,
