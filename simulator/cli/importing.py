@@ -69,6 +69,22 @@ def trace_cmd(
 
 @importers.command()
 @exit_codes
+def strace(
+    file: Annotated[Path, typer.Argument(help="Text of `strace -f -ttt -T -o FILE COMMAND`; packed, too.")],
+    out: Out = None,
+    title: Title = None,
+    about: About = NO_TEXT,
+    as_json: AsJson = False,
+) -> None:
+    """Import the system calls that strace saw; it sees no page faults, interrupts or task switches."""
+    from simulator.workload.importers.formats import written
+    from simulator.workload.importers.strace import import_strace
+
+    _import(written(import_strace), file, out=out, title=title, about=about, as_json=as_json)
+
+
+@importers.command()
+@exit_codes
 def kvm(
     file: Annotated[
         Path,
