@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from simulator.workload.importers.perf_text import PAGE_BYTES
+from simulator.workload.importers.perf_text import CLONE, CLONE3, FORK, PAGE_BYTES, VFORK
 from simulator.workload.importers.rows import Cause, Post, Rows
 
-CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
 FORKS = frozenset({CLONE, FORK, VFORK, CLONE3})
 EXECS = frozenset({59, 322})
-CLONE_VM = 0x100
 NO_SYSCALL = -1
 ANONYMOUS = "MM_ANONPAGES"
 

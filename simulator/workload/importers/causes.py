@@ -30,7 +30,7 @@ from simulator.workload.importers.rows import NEVER, Cause, Post, Rows, Signals
 IDLE_TASK = 0
 
 # What ends a gap, which tells its mode; lines of tracepoints that are not known end none.
-BY_KERNEL, BY_INTERRUPT, BY_USER, BY_UNKNOWN = range(4)
+BY_KERNEL, BY_USER, BY_INTERRUPT, BY_UNKNOWN = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,16 +73,22 @@ class Cpu(Rows):
 
         A line that comes from user mode shows the task there, and no interrupt under way.
         """
-        if ends == BY_UNKNOWN:
-            return
         gap = now - self.now
-        self.now = now
         if ends == BY_USER:
-            self.task.user_mode = self.task.seen_in_user_mode = True
-            self.leave_interrupt()
+            task = self.task
+            task.user_mode = task.seen_in_user_mode = True
+            self.interrupt_context = False
+            self.interrupts = 0
+            if not self.is_idle:
+                self.user += gap
+                self.now = now
+                return
+        elif ends == BY_UNKNOWN:
+            return
+        self.now = now
         if self.is_idle:
             self.idle += gap
-        elif ends == BY_USER or (ends == BY_INTERRUPT and self.task.user_mode and not self.interrupts):
+        elif ends == BY_INTERRUPT and self.task.user_mode and not self.interrupts:
             self.user += gap
         else:
             self.kernel += gap

@@ -45,7 +45,8 @@ class Converter:
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
         self._latest = -1
-        self._names = {name.partition(":")[2]: name for name in Handlers().table()}
+        handlers = Handlers()
+        self._names = {name.partition(":")[2]: name for name in (*handlers.table(), *handlers.numbers_table())}
 
     def feed(self, lines: list[str], reader: Reader) -> None:
         """Give some lines to a reader.
@@ -57,7 +58,7 @@ class Converter:
         for number, text in enumerate(lines, self.lines + 1):
             line = parse_ftrace(text)
             if line is None:
-                reader.read(run)
+                _give(run, reader)
                 run = []
                 reader.lines += 1
                 self._other(number, text)
@@ -68,7 +69,7 @@ class Converter:
             self.imprecise += not line.precise
             self.without_process += line.process == UNKNOWN_PROCESS and line.tid != 0
             run.append(self._as_perf(line))
-        reader.read(run)
+        _give(run, reader)
         self.lines += len(lines)
 
     def _other(self, number: int, text: str) -> None:
@@ -194,6 +195,11 @@ def _fields(line: Line) -> str:
         if match is not None:
             return f"pages:{match[1]} reason:{match[2]}"
     return text
+
+
+def _give(lines: list[str], reader: Reader) -> None:
+    if lines:
+        reader.read("".join(f"{line}\n" for line in lines).encode("utf-8", errors="surrogatepass"))
 
 
 def _seconds(nanoseconds: int) -> str:

@@ -81,8 +81,8 @@ def import_perf(
     """
 
     def feed(reader: Reader) -> None:
-        for lines in text.read_lines(path, progress):
-            reader.read(lines)
+        for block in text.read_blocks(path, progress):
+            reader.read(block)
         _refuse_unreadable(reader)
 
     return read_recording(path, feed, title, {"source": "perf script"}, provenance)
@@ -179,8 +179,8 @@ def _report(reader: Reader, found: Survey) -> ImportReport:
         lines=reader.lines,
         events=found.events,
         derived=derived,
-        with_event={t.name: t.with_event for t in known if t.with_event},
-        without_event={t.name: t.without_event for t in known if t.without_event},
+        with_event={t.name: t.counts[True] for t in known if t.counts[True]},
+        without_event={t.name: t.counts[False] for t in known if t.counts[False]},
         unknown=unknown,
         first_unreadable_line=reader.first_unreadable,
         waits=dict(sorted(reader.causes.waits.items())),

@@ -15,12 +15,8 @@ from simulator.events import CONTEXT_SWITCH, INTERRUPT, INTERRUPT_COMPLETION, WA
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.address_spaces import (
     ANONYMOUS,
-    CLONE,
-    CLONE3,
-    CLONE_VM,
     EXECS,
     NO_SYSCALL,
-    VFORK,
     Space,
     Spaces,
     Task,
@@ -34,7 +30,7 @@ from simulator.workload.importers.causes import (
     Cpu,
     Place,
 )
-from simulator.workload.importers.perf_text import Memo
+from simulator.workload.importers.perf_text import CounterHead
 from simulator.workload.importers.rows import (
     NO_WRITE,
     PAGE_FAULT,
@@ -64,9 +60,11 @@ DEAD_STATES = ("Z", "X")
 FLUSH_ON_SWITCH, FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM = range(4)
 FLUSHED_HERE = frozenset({FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM})
 SWAPPED = "MM_SWAPENTS"
-MAY_SHARE_SPACE = frozenset({CLONE, VFORK, CLONE3})
 
 Handler = Callable[[Cpu, str], bool]
+"""Takes the fields of a line as text."""
+NumbersHandler = Callable[[Cpu, int, int, int], bool]
+"""Takes the fields of a line as numbers: ``perf_columns`` reads them by the block, ``Handlers.numbers`` one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,15 +95,13 @@ class Handlers:
         self.devices: dict[str, int] = {}
         self.copied = self.protected = 0
         self.unannounced = 0
-        self._places: dict[str, Place] = {}
-        self._syscalls = Memo(perf_text.parse_syscall)
-        self._fault_ends = Memo(perf_text.parse_fault_end)
-        self._counter_heads = Memo(perf_text.parse_counter_head)
-        self._flushes = Memo(perf_text.parse_tlb_flush)
+        self._places: dict[bytes, Place] = {}
+        self._known: list[Place | None] = []
+        self._heads: list[CounterHead] = []
         self._interrupts: dict[int, str] = {}
 
-    def table(self) -> dict[str, tuple[Handler, int]]:
-        """Return, for each known tracepoint, its handler and what its lines end."""
+    def numbers_table(self) -> dict[str, tuple[NumbersHandler, int]]:
+        """Return, for each tracepoint whose fields are numbers, its handler and what its lines end."""
         return {
             "raw_syscalls:sys_enter": (self._syscall_enter, BY_USER),
             "raw_syscalls:sys_exit": (self._syscall_exit, BY_KERNEL),
@@ -113,6 +109,23 @@ class Handlers:
             "exceptions:page_fault_kernel": (self._fault, BY_KERNEL),
             "kmem:rss_stat": (self._counter, BY_KERNEL),
             "tlb:tlb_flush": (self._flush, BY_KERNEL),
+        }
+
+    def numbers(self, name: str, fields: str) -> tuple[int, int, int]:
+        """Read the fields of one line of such a tracepoint."""
+        if name.startswith("raw_syscalls:"):
+            return *perf_text.parse_syscall(fields), 0
+        if name.startswith("exceptions:"):
+            return perf_text.parse_fault(fields)
+        if name.startswith("tlb:"):
+            return *perf_text.parse_tlb_flush(fields), 0
+        head, size = perf_text.parse_counter(fields)
+        self._heads.append(head)
+        return size, len(self._heads) - 1, 0
+
+    def table(self) -> dict[str, tuple[Handler, int]]:
+        """Return, for each other known tracepoint, its handler and what its lines end."""
+        return {
             "sched:sched_switch": (self._switch, BY_KERNEL),
             "sched:sched_waking": (self._wake, BY_KERNEL),
             "sched:sched_wakeup_new": (self._wake, BY_KERNEL),
@@ -175,8 +188,7 @@ class Handlers:
         """The child is complete: it has its space, and the parent's entries that were copied are write-protected."""
         comm, pid = perf_text.parse_fork(fields)
         if pid in self.tasks:  # a number used again
-            for text in [text for text, place in self._places.items() if place.task.tid == pid]:
-                del self._places[text]
+            self._forget_places(pid)
             self.spaces.forget(self.tasks[pid])
         child = self.tasks[pid] = Task(pid, pid, comm)
         cpu.leave_interrupt()
@@ -185,6 +197,11 @@ class Handlers:
         if parent.filling is not None:
             self._write_protect(cpu, parent)
         return False
+
+    def _forget_places(self, tid: int) -> None:
+        for text in [text for text, place in self._places.items() if place.task.tid == tid]:
+            del self._places[text]
+        self._known[:] = [None if place is None or place.task.tid == tid else place for place in self._known]
 
     def _write_protect(self, cpu: Cpu, parent: Task) -> None:
         space = self.spaces.of(parent)
@@ -239,19 +256,15 @@ class Handlers:
 
     # System calls, faults and page tables.
 
-    def _syscall_enter(self, cpu: Cpu, fields: str) -> bool:
-        number = self._syscalls[fields.partition(" (")[0]]
+    def _syscall_enter(self, cpu: Cpu, number: int, shares_space: int, _: int) -> bool:
         task = cpu.task
         task.syscall = number
         task.user_mode = False
-        task.shares_space = number in MAY_SHARE_SPACE and (
-            number != CLONE or bool(perf_text.parse_first_argument(fields) & CLONE_VM)
-        )
+        task.shares_space = bool(shares_space)
         cpu.event(SYSCALL, number)
         return True
 
-    def _syscall_exit(self, cpu: Cpu, fields: str) -> bool:
-        self._syscalls[fields.partition(" = ")[0]]
+    def _syscall_exit(self, cpu: Cpu, _number: int, _shares_space: int, _: int) -> bool:
         task = cpu.task
         if task.entered or task.building is not None or task.filling is not None:
             self._end_exec(cpu)
@@ -264,32 +277,33 @@ class Handlers:
         cpu.interrupts = 0
         return False
 
-    def _fault(self, cpu: Cpu, fields: str) -> bool:
-        page, site, code = perf_text.parse_fault(fields, self._fault_ends)
+    def _fault(self, cpu: Cpu, page: int, site: int, code: int) -> bool:
         task = cpu.task
         space = task.space or self.spaces.of(task)
+        number = space.number
         cpu.interrupt_context = False
         implied = PTE_MODIFY if code & FAULT_PRESENT else PTE_SET
         if cpu.implied == implied and cpu.fault is not None and cpu.fault[0] == page:
             cpu.implied = NO_WRITE  # the fault before was not resolved: it comes again
-        cpu.memory_event(PAGE_FAULT, 1, space.number, page, site)
-        cpu.fault = (page, space.number)
+        cpu.memory_event(PAGE_FAULT, 1, number, page, site)
+        cpu.fault = (page, number)
         cpu.answered = False
         cpu.implied = implied
         if code & FAULT_WRITE:
             space.written.add(page)
         return True
 
-    def _counter(self, cpu: Cpu, fields: str) -> bool:
-        """A memory counter: its change is the number of page-table entries set or cleared."""
-        head, _, size = fields.rpartition(" size=")
-        mm_id, current, counter = self._counter_heads[head]
-        size_bytes = int(size[:-1])
+    def _counter(self, cpu: Cpu, size: int, head: int, _: int) -> bool:
+        """A memory counter: its change is the number of page-table entries set or cleared.
+
+        ``size`` is in bytes, and ``head`` tells which of ``_heads`` the counter is.
+        """
+        mm_id, current, counter = self._heads[head]
         cpu.interrupt_context = False
         if counter == SWAPPED:
             return False
         task = cpu.task
-        counters, pages = self.spaces.change(task, mm_id, counter, size_bytes, current)
+        counters, pages = self.spaces.change(task, mm_id, counter, size, current)
         space = counters.space.number
         fault = cpu.fault
         page = -1
@@ -314,9 +328,8 @@ class Handlers:
             self._may_be_torn_down(cpu)
         return True
 
-    def _flush(self, cpu: Cpu, fields: str) -> bool:
+    def _flush(self, cpu: Cpu, pages: int, reason: int, _: int) -> bool:
         """A TLB flush: on a switch of spaces, or of pages (-1: all); sending one to another CPU is no event here."""
-        pages, reason = self._flushes[fields]
         if reason == FLUSH_ON_SWITCH:
             return self._space_switch(cpu)
         if reason not in FLUSHED_HERE or not pages:

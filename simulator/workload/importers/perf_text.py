@@ -7,7 +7,7 @@ Every parser here raises ValueError for fields that it cannot read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 PAGE_SHIFT = 12
@@ -15,16 +15,23 @@ PAGE_BYTES = 1 << PAGE_SHIFT
 _BITS_63 = (1 << 63) - 1
 MEMO_TEXTS = 1 << 16
 
+CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
+CLONE_VM = 0x100
+SHARE_SPACE = (VFORK, CLONE3)
+"""System calls whose child lives in its parent's space; that of ``clone`` does if its flags say so."""
+
+K = TypeVar("K")
 V = TypeVar("V")
 
 # A comm has 15 bytes, but others may be written escaped; the bounds keep the search in a line that is none short.
 _LINE = re.compile(
-    r"\s{0,64}(\S(?:.{0,62}\S)?)\s{1,64}(\d{1,9})/(\d{1,9})\s{1,64}\[(\d{1,9})\]"
-    r"(\s{1,64}\d{1,9}\.\d{9}):\s{1,64}([^\s:]\S*?):(?: |$)"
+    rb"(\s{0,64}\S(?:.{0,62}\S)?\s{1,64}\d{1,9}/\d{1,9}\s{1,64}\[\d{1,9}\])"
+    rb"(\s{1,64}\d{1,9}\.\d{9}):\s{1,64}[^\s:]\S*?:(?: |$)"
 )
+_PLACE = re.compile(rb"\s*(.*?)\s+(\d+)/(\d+)\s+\[(\d+)\]")
 _COUNTER = re.compile(r"mm_id=(\d+) curr=([01]) type=(MM_(?:FILE|ANON|SHMEM)PAGES|MM_SWAPENTS)$")
 _SWITCH = re.compile(
-    r"prev_comm=.* prev_pid=(\d{1,9}) prev_prio=-?\d+ prev_state=(\S+) ==> next_comm=(.*) next_pid=(\d{1,9}) "
+    r"prev_comm=.*? prev_pid=(\d{1,9}) prev_prio=-?\d+ prev_state=(\S+) ==> next_comm=(.*?) next_pid=(\d{1,9}) "
 )
 _WAKE = re.compile(r"comm=(.*) pid=(\d{1,9}) prio=-?\d+ .*target_cpu=(\d{1,9})")
 _FORK = re.compile(r"comm=.* pid=\d+ child_comm=(.*) child_pid=(\d{1,9})")
@@ -34,20 +41,34 @@ _ISSUE = re.compile(r"(\d+,\d+) \S+ (\d+) \(.*?\) (\d+) \+ \d+")
 _COMPLETE = re.compile(r"(\d+,\d+) \S+ \(.*?\) (\d+) \+ \d+")
 
 
-class Head(NamedTuple):
-    """Where a line comes from and what it is; its fields begin at ``fields``.
+class Layout(NamedTuple):
+    """Where in a line its place (up to the CPU's closing bracket) and its time end, and its fields begin."""
 
-    The line's place (all up to the CPU's closing bracket) ends at ``place_end``, its time at ``time_end``.
-    """
+    place_end: int
+    time_end: int
+    fields: int
+
+
+class Head(NamedTuple):
+    """A line up to its fields: its place and tracepoint (with what stands around it) as text, and its time (ns)."""
+
+    place: bytes
+    name: bytes
+    time: int
+    layout: Layout
+
+
+class Place(NamedTuple):
+    """Where a line comes from."""
 
     comm: str
     pid: int
     tid: int
     cpu: int
-    tracepoint: str
-    place_end: int
-    time_end: int
-    fields: int
+
+
+CounterHead = tuple[str, bool, str]
+"""The fields of ``kmem:rss_stat`` before the size: address space, whether it runs, and counter."""
 
 
 class Switch(NamedTuple):
@@ -67,27 +88,41 @@ class Request(NamedTuple):
     size: int
 
 
-def parse_head(line: str) -> Head:
+def parse_head(line: bytes) -> Head:
     """Read a line up to its fields.
 
-    >>> parse_head("Web Content 7/9 [001] 3.000000005: msr:read_msr: 3b, value 0")
-    Head(comm='Web Content', pid=7, tid=9, cpu=1, tracepoint='msr:read_msr', place_end=21, time_end=33, fields=49)
+    >>> parse_head(b"cc1 7/9 [001] 3.000000005: msr:read_msr: 3b").time
+    3000000005
     """
     match = _LINE.match(line)
     if match is None:
         raise ValueError(line)
-    comm, pid, tid, cpu, _, tracepoint = match.groups()
-    return Head(comm, int(pid), int(tid), int(cpu), tracepoint, match.end(4) + 1, match.end(5), match.end())
+    (_, place_end), (begin, time_end), fields = match.span(1), match.span(2), match.end()
+    layout = Layout(place_end, time_end, fields)
+    return Head(line[:place_end], line[time_end:fields], int(line[begin:time_end].replace(b".", b"")), layout)
 
 
-class Memo(dict[str, V]):
+def parse_place(text: bytes) -> Place:
+    """Read the beginning of a line.
+
+    >>> parse_place(b"  Web Content     7/9     [001]")
+    Place(comm='Web Content', pid=7, tid=9, cpu=1)
+    """
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    comm, pid, tid, cpu = match.groups()
+    return Place(comm.decode("utf-8", errors="backslashreplace"), int(pid), int(tid), int(cpu))
+
+
+class Memo(dict[K, V]):
     """What texts that come again and again mean, each read once; of limited size, however many texts there are."""
 
-    def __init__(self, parse: Callable[[str], V]) -> None:
+    def __init__(self, parse: Callable[[K], V]) -> None:
         super().__init__()
         self._parse = parse
 
-    def __missing__(self, text: str) -> V:
+    def __missing__(self, text: K) -> V:
         """Read a text that was not met before, or not lately."""
         if len(self) >= MEMO_TEXTS:
             self.clear()
@@ -95,22 +130,15 @@ class Memo(dict[str, V]):
         return value
 
 
-def parse_fault(fields: str, ends: Mapping[str, tuple[int, int]]) -> tuple[int, int, int]:
+def parse_fault(fields: str) -> tuple[int, int, int]:
     """Return page number, code address (each -1 if told as a symbol) and x86 error code of a page fault.
 
-    ``ends`` is what ``parse_fault_end`` makes of all after the address.
-
-    >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2", Memo(parse_fault_end))
+    >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2")
     (34356469529, -1, 2)
     """
     address, _, end = fields.partition(" ip=")
-    site, code = ends[end]
-    try:
-        return int(address[8:], 16) >> PAGE_SHIFT, site, code
-    except ValueError:
-        if address.startswith("address=0x"):
-            raise
-        return -1, site, code
+    page = int(address[8:], 16) >> PAGE_SHIFT if address.startswith("address=0x") else -1
+    return page, *parse_fault_end(end)
 
 
 def parse_fault_end(text: str) -> tuple[int, int]:
@@ -119,35 +147,42 @@ def parse_fault_end(text: str) -> tuple[int, int]:
     >>> parse_fault_end("0xffffffff81234567 error_code=0x2") == (0x7FFFFFFF81234567, 2)
     True
     """
-    site, _, code = text.rpartition(" error_code=")
-    return int(site, 16) & _BITS_63 if site.startswith("0x") else -1, int(code, 16)
+    site, _, error = text.rpartition(" error_code=")
+    code = int(error, 16)
+    if not 0 <= code <= _BITS_63:
+        raise ValueError(text)
+    return int(site, 16) & _BITS_63 if site.startswith("0x") else -1, code
 
 
-def parse_counter_head(text: str) -> tuple[str, bool, str]:
-    """Return the fields of ``kmem:rss_stat`` before the size: address space, whether it runs, and counter."""
+def parse_counter(fields: str) -> tuple[CounterHead, int]:
+    """Return which memory counter changed (``kmem:rss_stat``), and its size now, in bytes.
+
+    >>> parse_counter("mm_id=7 curr=1 type=MM_FILEPAGES size=8192B")
+    (('7', True, 'MM_FILEPAGES'), 8192)
+    """
+    head, _, size = fields.rpartition(" size=")
+    return parse_counter_head(head), int(size[:-1])
+
+
+def parse_counter_head(text: str) -> CounterHead:
+    """Return the fields of ``kmem:rss_stat`` before the size."""
     mm_id, current, counter = _fields(_COUNTER, text)
     return mm_id, current == "1", counter
 
 
-def parse_syscall(text: str) -> int:
-    """Return the number of a system call by the text before its arguments or result.
+def parse_syscall(fields: str) -> tuple[int, bool]:
+    """Return the number of a system call, at its entry or exit, and whether a child that it makes shares the space.
 
-    >>> parse_syscall("NR 61")
-    61
+    >>> parse_syscall("NR 61 = 0"), parse_syscall("NR 56 (1200100, 0, 0)")
+    ((61, False), (56, True))
     """
-    name, _, number = text.partition(" ")
+    name, text, rest = fields.split(" ", 2)
     if name != "NR":
-        raise ValueError(text)
-    return int(number)
-
-
-def parse_first_argument(fields: str) -> int:
-    """Return the first argument of a system call.
-
-    >>> hex(parse_first_argument("NR 56 (1200011, 0, 0, 7f180cb11a10, 0, 0)"))
-    '0x1200011'
-    """
-    return int(fields.partition("(")[2].partition(",")[0], 16)
+        raise ValueError(fields)
+    number = int(text)
+    if number == CLONE and rest.startswith("("):
+        return CLONE, bool(int(rest[1:].partition(",")[0], 16) & CLONE_VM)
+    return number, number in SHARE_SPACE
 
 
 def parse_vector(fields: str) -> int:

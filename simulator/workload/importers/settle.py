@@ -160,8 +160,7 @@ def _settled(cpu: Rows, findings: Findings, spool: Spool) -> Iterator[_Part]:
     """Give the rows of a CPU with their final kinds and times; their spaces are the provisional ones."""
     first, last_space = 0, -2
     kernel_rows, ends = cpu.kernel_rows.in_order(), cpu.ends.in_order()
-    for part in cpu.table.parts(spool):
-        rows = part.copy()
+    for rows in cpu.table.parts(spool):
         kernel = _noted(kernel_rows, first, len(rows))[:, 0]
         rows[kernel, _KERNEL] += rows[kernel, _IDLE]
         rows[kernel, _IDLE] = 0

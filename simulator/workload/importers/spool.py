@@ -8,14 +8,14 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections.abc import Iterator
-from typing import IO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.int64]
 
-BUFFER_BYTES = 1 << 25
+BUFFER_BYTES = 1 << 23
 """What all rows of a recording may take of memory before the rest goes to the file."""
 
 
@@ -23,21 +23,23 @@ class Spool:
     """A temporary file, made when it is first needed, that is gone when it is closed."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] | None = None
+        self._file: Any = None
 
     def write(self, data: memoryview) -> int:
         """Append bytes; return where they begin."""
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the rows)
-        begin = self._file.seek(0, 2)
+        begin = int(self._file.seek(0, 2))
         self._file.write(data)
         return begin
 
-    def read(self, begin: int, size: int) -> bytes:
+    def read(self, begin: int, size: int) -> bytearray:
         """Return bytes that were written before."""
         assert self._file is not None
+        data = bytearray(size)
         self._file.seek(begin)
-        return self._file.read(size)
+        self._file.readinto(data)
+        return data
 
     def close(self) -> None:
         """Give the file's space back; the bytes are gone."""
@@ -74,7 +76,7 @@ class Table:
         width = self._row_bytes // 8
         for begin, size in self._parts:
             yield np.frombuffer(spool.read(begin, size), np.int64).reshape(-1, width)
-        yield np.frombuffer(bytes(self.buffer), np.int64).reshape(-1, width)
+        yield np.frombuffer(bytearray(self.buffer), np.int64).reshape(-1, width)
 
 
 class Later:

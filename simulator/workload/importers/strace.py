@@ -43,7 +43,8 @@ def import_strace(
 
     def feed(reader: Reader) -> None:
         def hand_over() -> None:
-            reader.read(tracer.cpus.lines)
+            if tracer.cpus.lines:
+                reader.read("".join(f"{line}\n" for line in tracer.cpus.lines).encode())
             tracer.cpus.lines = []
 
         for lines in read_lines(path, progress):

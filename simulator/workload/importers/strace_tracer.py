@@ -185,7 +185,7 @@ class Tracer:
             number = _CLONE if line.name == "clone3" else number  # which is clone with its flags elsewhere
         self.no_number += number < 0
         self.with_event[line.name] += 1
-        self.cpus.line(task, line.time, "raw_syscalls:sys_enter", f"NR {max(number, 0)} ({flags}, 0, 0, 0, 0, 0)")
+        self.cpus.line(task, line.time, "raw_syscalls:sys_enter", f"NR {number} ({flags}, 0, 0, 0, 0, 0)")
 
     def _end_whole_call(self, limit: int) -> None:
         """End the call of the line before, if that was a whole one; ``limit`` is the time of the line after it."""
@@ -223,7 +223,7 @@ class Tracer:
         if succeeded:
             self._did(task, line, time)
         if line.name not in calls.EXITS:
-            number = NUMBERS.get(line.name, 0)
+            number = NUMBERS.get(line.name, -1)
             self.cpus.line(task, time, "raw_syscalls:sys_exit", f"NR {number} = {line.result or 0}")
         task.call, task.since = "", -1
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from simulator.errors import StreamError
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 
 Progress = Callable[[int, int], None]
@@ -82,55 +82,60 @@ def read_lines(path: Path, progress: Progress | None = None, open_end: bool = Fa
         StreamError: as ``read_blocks``.
     """
     for block in read_blocks(path, progress, open_end):
-        yield block[:-1].decode("utf-8", errors="backslashreplace").split("\n")
+        yield lines_of(block)
+
+
+def lines_of(block: bytes) -> list[str]:
+    """Return the lines of a block without their newlines; bytes that are no UTF-8 are escaped."""
+    return block[:-1].decode("utf-8", errors="backslashreplace").split("\n")
 
 
 def whole_lines(chunks: Iterable[bytes], where: str, open_end: bool = False) -> Iterator[bytes]:
     """Cut bytes that arrive in any pieces into blocks of whole lines, as ``read_blocks`` gives them.
 
     Raises:
-        StreamError: a line longer than ``LINE_BYTES``; a last line without its newline. The message begins with
-            ``where`` and the line's number.
+        StreamError: a line longer than ``LINE_BYTES``; a last line without its newline; what ``chunks`` raised as
+            ``DamagedError``. The message begins with ``where`` and the line's number.
     """
     lines = 0
     rest = b""
-    for chunk in chunks:
-        whole, newline, tail = chunk.rpartition(b"\n")
-        if newline:
-            block = _unix(rest + whole + newline)
-            lines += block.count(b"\n")
-            yield block
-            rest = tail
-        else:
-            rest += chunk
-        if len(rest) > LINE_BYTES:
-            raise StreamError(f"{where}:{lines + 1}: a line longer than {LINE_BYTES:,} bytes; expected lines of text")
-    if rest and open_end:
-        yield _unix(rest + b"\n")
-    elif rest:
-        raise StreamError(
-            f"{where}:{lines + 1}: the file is cut in the middle of a line (the last line has no newline)"
-        )
+    try:
+        for chunk in chunks:
+            whole, newline, tail = chunk.rpartition(b"\n")
+            if newline:
+                block = rest + whole + newline
+                lines += block.count(b"\n")
+                yield block.replace(b"\r\n", b"\n") if b"\r" in block else block
+                rest = tail
+            else:
+                rest += chunk
+            if len(rest) > LINE_BYTES:
+                raise DamagedError(f"a line longer than {LINE_BYTES:,} bytes; expected lines of text")
+        if rest and not open_end:
+            raise DamagedError("the file is cut in the middle of a line (the last line has no newline)")
+    except DamagedError as damage:
+        raise StreamError(f"{where}:{lines + 1}: {damage}") from damage.__cause__
+    if rest:
+        yield (rest + b"\n").replace(b"\r\n", b"\n")
 
 
-def _unix(block: bytes) -> bytes:
-    return block.replace(b"\r\n", b"\n") if b"\r" in block else block
+class DamagedError(Exception):
+    """The bytes of a file end early or are not what they should be; ``whole_lines`` says where."""
 
 
 def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
     packing = _packing(file, path)
-    if packing is None:
-        while data := file.read(BLOCK_BYTES):
-            yield data
-        return
-    lines = 0
-    try:
-        source = packing.unpack(file)
-        while data := source.read(BLOCK_BYTES):
-            lines += data.count(b"\n")
-            yield data
-    except _DAMAGED as error:
-        raise StreamError(f"{path}:{lines + 1}: the {packing.name} data are truncated or corrupt ({error})") from error
+    source = packing.unpack(file) if packing else file
+    while True:
+        try:
+            data = source.read(BLOCK_BYTES)
+        except _DAMAGED as error:
+            if packing is None:
+                raise
+            raise DamagedError(f"the {packing.name} data are truncated or corrupt ({error})") from error
+        if not data:
+            return
+        yield data
 
 
 def _packing(file: BinaryIO, path: Path) -> Packing | None:
