@@ -70,8 +70,9 @@ class Block:
 Read = Callable[[Block, Texts], tuple[Any, Any, Any, Any]]
 """Reads the fields of one tracepoint's lines: three columns of numbers, and for which lines they do not hold.
 
-Raises pa.ArrowInvalid or OverflowError if that cannot be said.
+Raises one of ``UNREADABLE`` if that cannot be said.
 """
+UNREADABLE = (pa.ArrowInvalid, UnicodeDecodeError, OverflowError)
 
 
 class Columns:
@@ -167,7 +168,7 @@ class Columns:
         """Fill the numbers of the lines of one tracepoint; those that cannot be read here become odd."""
         try:
             a, b, c, odd = read(block, fields)
-        except (pa.ArrowInvalid, OverflowError):
+        except UNREADABLE:
             columns[:, where] = ODD
         else:
             columns[3, where], columns[4, where], columns[5, where] = a, b, c
