@@ -217,6 +217,8 @@ class ParquetStream:
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Read the rows of one virtual CPU, a row group at a time, checking each."""
         row = 0
+        if not self._groups[vcpu]:
+            return
         try:
             with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
                 for group in self._groups[vcpu]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, exporting, importing, running
+from simulator.cli import calibrating, documents, exporting, importing, importing_tables, importing_traces, running
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, importing, exporting, calibrating)
+COMMANDS = (running, documents, importing, importing_traces, importing_tables, exporting, calibrating)
 """The modules that add commands to the application."""
 
 

@@ -64,13 +64,19 @@ def import_jsonl(
 def _header(path: Path, text: bytes) -> str:
     try:
         return json.dumps(json.loads(text)[HEADER_KEY])
-    except (ValueError, RecursionError) as error:
-        raise StreamError(f"{path}:1: expected the header of a stream as JSON ({error})") from error
+    except (ValueError, KeyError, RecursionError) as error:
+        raise StreamError(f"{path}:1: expected the header of a stream as JSON ({error!r})") from error
 
 
 def _table(path: Path, block: bytes, line: int) -> pa.Table:
     """Read rows as columns; the first stands in ``line``."""
     fault: Exception | None = None
+    try:
+        block.decode("utf-8")  # which pyarrow does not look at
+    except UnicodeDecodeError as error:
+        number = line + block[: error.start].count(b"\n")
+        found = block[error.start]
+        raise StreamError(f"{path}:{number}: expected text in UTF-8, found the byte {found:#04x}") from error
     try:
         table = pajson.read_json(
             pa.BufferReader(block),

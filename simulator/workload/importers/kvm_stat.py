@@ -31,7 +31,7 @@ _SHOWN = 80
 
 _HEAD = re.compile(r"\s*(VM-EXIT|IO Port Access|MMIO Access|MSR Access)\s+Samples\s+Samples%\s+Time%.*")
 _ROW = re.compile(
-    r"\s*(\S(?:.{0,60}\S)?)\s+(\d{1,18})\s+\d+\.\d+%\s+(?:\d+\.\d+|-?nan)%\s+(?:\d+\.\d+us\s+\d+\.\d+us\s+)?"
+    r"\s*([!-~](?:[ -~]{0,60}[!-~])?)\s+(\d{1,18})\s+\d+\.\d+%\s+(?:\d+\.\d+|-?nan)%\s+(?:\d+\.\d+us\s+\d+\.\d+us\s+)?"
     r"(\d{1,15}\.\d\d)us \( \+-\s*(?:\d+\.\d+|-?nan)% \)\s*"
 )
 _TOTAL = re.compile(r"\s*Total Samples:(\d{1,18}), Total events handled time:(\d{1,18}\.\d\d)us\.\s*")

@@ -119,6 +119,6 @@ def _call(task: int, time: int, sort: Sort, match: re.Match[str]) -> Line:
         sort,
         name,
         arguments,
-        None if result == "?" else int(result, 0),
+        None if result == "?" else int(result, 16 if result.startswith("0x") else 10),
         int(took[1]) * _NS + int(took[2]) * (1 if len(took[2]) == 9 else 1000) if took else None,
     )

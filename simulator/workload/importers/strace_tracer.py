@@ -18,6 +18,8 @@ SHORTEST_SLEEP_NS = 50_000
 FIRST_TASK = 1
 """The number of a task that the text does not number: the only one traced, or the first."""
 MOST_TASKS_AT_ONCE = 4096
+LONGEST_NS = 10**9 * 10**9
+"""How long a recording may be: 30 years."""
 _UNREADABLE_SHARE = 100
 _TEXT_SHOWN = 80
 _PAGE = 4096
@@ -90,6 +92,11 @@ class Tracer:
             raise StreamError(
                 f"{self.path}:{number}: time runs backward: {_seconds(line.time)} s after {_seconds(self._latest)} s "
                 "(was the clock set while strace ran?)"
+            )
+        if self.cpus.number and line.time - self.cpus.start >= LONGEST_NS:
+            raise StreamError(
+                f"{self.path}:{number}: expected a time within {LONGEST_NS // 10**9:,} s of the first, found "
+                f"{_seconds(line.time)} s after {_seconds(self.cpus.start)} s"
             )
         self._latest = line.time
 

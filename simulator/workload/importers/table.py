@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from simulator.errors import StreamError, did_you_mean
 from simulator.events import BY_CODE, BY_NAME
-from simulator.stream import COLUMN, Array, Batch, Header, exact_sum
+from simulator.stream import COLUMN, FORMAT_VERSION, Array, Batch, Header, exact_sum
 from simulator.workload.importers.perf import ImportReport
 from simulator.workload.importers.text import sha256
 from simulator.workload.importers.writer import StreamWriter
@@ -28,7 +28,7 @@ VCPU = "vcpu"
 NAMES = (VCPU, *COLUMN)
 TEXT = ("kind", "device")
 """The columns that hold names; all others hold whole numbers."""
-MOST_VCPUS = 65_536
+MOST_VCPUS = 4096
 MOST_DEVICES = 32_767
 HOST_COSTS = "recording-host/none"
 """The host costs of rows without a header: their gaps hold computation alone, as the columns say."""
@@ -61,6 +61,9 @@ class TableReader:
             raise StreamError(
                 f"{self.path}:{line}: expected the header of a stream as `vmmsim export` writes it ({error!r})"
             ) from error
+        if self.header.version > FORMAT_VERSION:
+            found = self.header.version
+            raise StreamError(f"{self.path}:{line}: expected a format version up to {FORMAT_VERSION}, found {found}")
         if not 1 <= self.header.vcpus <= MOST_VCPUS:
             raise StreamError(f"{self.path}:{line}: expected 1 to {MOST_VCPUS:,} vcpus, found {self.header.vcpus}")
         self.devices = list(self.header.devices)
@@ -153,6 +156,7 @@ class TableReader:
         header = replace(
             known,
             title=title or known.title,
+            version=FORMAT_VERSION,
             vcpus=max(known.vcpus, self.writer.vcpus),
             devices=tuple(self.devices),
             provenance={**tells, **known.provenance, f"imported_{source}": imported, **dict(provenance or {})},
