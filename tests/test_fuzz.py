@@ -18,12 +18,19 @@ from simulator.workload.importers.perf import import_perf
 
 CASES = 200
 SEED = 1
+ONCE_FAILED = (("perf", 3, 16_969),)
+"""Cases (format, seed, number) that an importer once failed; each stays."""
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_damaged_recordings_are_imported_or_refused(name: str, tmp_path: Path) -> None:
     ends = {run(name, tmp_path / "case.txt", data_of(name, SEED, number)) for number in range(CASES)}
     assert ends == {"imported", "refused"}
+
+
+@pytest.mark.parametrize(("name", "seed", "number"), ONCE_FAILED)
+def test_what_once_failed_does_not_again(name: str, seed: int, number: int, tmp_path: Path) -> None:
+    assert run(name, tmp_path / "case.txt", data_of(name, seed, number)) in ("imported", "refused")
 
 
 def test_a_case_is_told_by_its_seed_and_number() -> None:

@@ -25,7 +25,7 @@ the report's notes count such places.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,9 +79,20 @@ def import_perf(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
+    return import_blocks(text.read_blocks(path, progress), path, title, provenance)
+
+
+def import_blocks(
+    blocks: Iterable[bytes], path: Path, title: str | None = None, provenance: Mapping[str, str] | None = None
+) -> tuple[Recording, ImportReport]:
+    """Read the text of a recording that comes in blocks of whole lines and was made from the file ``path``.
+
+    Raises:
+        StreamError: as ``import_perf``.
+    """
 
     def feed(reader: Reader) -> None:
-        for block in text.read_blocks(path, progress):
+        for block in blocks:
             reader.read(block)
         _refuse_unreadable(reader)
 

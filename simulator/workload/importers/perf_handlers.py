@@ -54,6 +54,7 @@ MSR_READ = kind_code("msr_read")
 MSR_WRITE = kind_code("msr_write")
 DISK_REQUEST = kind_code("disk_request")
 
+MOST_DEVICES = 32_767  # what the stream's column can tell apart
 FAULT_PRESENT = 1
 FAULT_WRITE = 2
 DEAD_STATES = ("Z", "X")
@@ -419,6 +420,8 @@ class Handlers:
     # Devices and registers.
 
     def _device(self, name: str) -> int:
+        if name not in self.devices and len(self.devices) > MOST_DEVICES:
+            raise ValueError(name)
         return self.devices.setdefault(name, len(self.devices))
 
     def _issue(self, cpu: Cpu, fields: str) -> bool:

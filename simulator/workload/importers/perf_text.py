@@ -177,9 +177,9 @@ def parse_syscall(fields: str) -> tuple[int, bool]:
     ((61, False), (56, True))
     """
     name, text, rest = fields.split(" ", 2)
-    if name != "NR":
-        raise ValueError(fields)
     number = int(text)
+    if name != "NR" or number < 0:
+        raise ValueError(fields)
     if number == CLONE and rest.startswith("("):
         return CLONE, bool(int(rest[1:].partition(",")[0], 16) & CLONE_VM)
     return number, number in SHARE_SPACE
@@ -187,12 +187,18 @@ def parse_syscall(fields: str) -> tuple[int, bool]:
 
 def parse_vector(fields: str) -> int:
     """Return the number of an interrupt vector: ``vector=236``."""
-    return int(fields.removeprefix("vector="))
+    return _not_negative(int(fields.removeprefix("vector=")))
 
 
 def parse_msr(fields: str) -> int:
     """Return the number of a model-specific register: ``6e0, value 7d71f35acad``."""
-    return int(fields.partition(",")[0], 16)
+    return _not_negative(int(fields.partition(",")[0], 16))
+
+
+def _not_negative(number: int) -> int:
+    if number < 0:
+        raise ValueError(number)
+    return number
 
 
 def parse_switch(fields: str) -> Switch:
