@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.importing import importers
-from simulator.cli.imports import NO_TEXT, About, Out, Title, import_file
+from simulator.cli.importing import About, Out, Title, importers
+from simulator.cli.imports import NO_TEXT, import_file
 from simulator.cli.options import AsJson, exit_codes
 
 

@@ -1,26 +1,19 @@
-"""What the commands of `vmmsim import` share: their options, and running an importer."""
+"""Runs an importer for a command of `vmmsim import`: where it writes, what it tells meanwhile and afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from simulator.cli.console import print_view, watched
-from simulator.errors import InputError
+from simulator.cli.importing import key_and_text
 
 if TYPE_CHECKING:
     from simulator.workload.importers.formats import Importer
 
-Out = Annotated[Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")]
-Title = Annotated[str | None, typer.Option("--title", help="What was recorded.")]
-About = Annotated[
-    list[str],
-    typer.Option("--about", metavar="KEY=TEXT", help="Say where and how it was recorded; kept in the file's header."),
-]
 NO_TEXT: list[str] = []
+"""Nothing said with --about."""
 
 
 def import_file(
@@ -37,14 +30,7 @@ def import_file(
             file,
             target,
             title,
-            dict(map(_key_and_text, about)),
+            dict(map(key_and_text, about)),
             lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
         )
     print_view(import_report(report, header, target), as_json)
-
-
-def _key_and_text(entry: str) -> tuple[str, str]:
-    key, equals, text = entry.partition("=")
-    if not (key and equals and text):
-        raise InputError(f"--about {entry}: expected KEY=TEXT, such as machine='Linux 6.18 on a laptop'")
-    return key, text
