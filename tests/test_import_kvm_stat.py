@@ -113,6 +113,7 @@ def test_computation_is_what_exits_leave(tmp_path: Path) -> None:
         (HEAD + "CPUID 5\n", r"t.txt:3: expected rows of a name, samples, two shares .*, found 'CPUID 5'"),
         (HEAD + row("CPUID", 5), r"t.txt:3: expected rows .* and then a total, found the end of the file"),
         (table(("CPUID", 5)).replace("Samples:5", "Samples:6"), r"t.txt:8: expected .* the 6 samples .*, found 5"),
+        (table(("CPU\x14ID", 5)), r"t.txt:6: expected rows of a name"),
         (table(("CPUID", 5)) * 2, r"t.txt:13: a second table"),
         (table(), r"t.txt:7: the table has no exit"),
         (table(("CPUID", 5)) + row("HLT", 5), r"t.txt:10: expected rows"),

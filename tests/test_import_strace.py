@@ -212,6 +212,12 @@ def test_threads_share_a_space_and_processes_do_not(tmp_path: Path) -> None:
         assert result.report.events["space_destroy"] == destroyed
 
 
+def test_results_are_read_whatever_their_zeros(tmp_path: Path) -> None:
+    texts = ("getpid() = 0070 <0.000001>", "brk(NULL) = 0x00ff <0.000001>", "getpid() = -1 EPERM (x) <0.000001>")
+    result = imported(tmp_path, *(line(70, 10 * number, text) for number, text in enumerate(texts)))
+    assert result.report.with_event == {"getpid": 2, "brk": 1}
+
+
 def test_what_page_tables_may_have_changed_is_bounded(tmp_path: Path) -> None:
     result = imported(
         tmp_path,
@@ -237,6 +243,10 @@ def test_what_page_tables_may_have_changed_is_bounded(tmp_path: Path) -> None:
         ("1795597142 close(3) = 0\n", r"t.txt:1: the times are not absolute with a fraction"),
         ("close(3) = 0\n", r"t.txt:1: the line tells no time: record with `strace -f -ttt -T -o FILE COMMAND`"),
         (line(70, 9, "close(3) = 0") + line(70, 3, "close(3) = 0"), r"t.txt:2: time runs backward: .*clock set"),
+        (
+            line(70, 0, "close(3) = 0") + line(70, 10**15, "close(3) = 0"),
+            r"t.txt:2: expected a time within 1,000,000,000 s",
+        ),
         ("hello\n", r"t.txt:1: 1 of 1 lines cannot be read, this one first: 'hello'; expected the text of `strace -f"),
         (line(70, 9, "--- SIGCHLD {si_signo=SIGCHLD} ---"), r"t.txt:1: the file has no event"),
         ("", r"t.txt:1: the file has no event"),

@@ -60,7 +60,7 @@ class Tracer:
             StreamError: times that cannot be used, or that run backward.
         """
         for number, text in enumerate(lines, self.lines + 1):
-            cut = _CUT_BY_MESSAGE.fullmatch(text)
+            cut = _CUT_BY_MESSAGE.fullmatch(text) if text.endswith(" attached") else None
             if cut is not None and not cut[1].startswith("strace: "):
                 self._cut += cut[1]
                 self._message()
