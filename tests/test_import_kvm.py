@@ -23,7 +23,7 @@ from simulator.workload.importers.kvm import import_kvm
 from simulator.workload.importers.kvm_reasons import NONE, REASONS, Info, reason_name
 from simulator.workload.importers.perf import ImportReport
 
-SAMPLES = sorted((Path(__file__).parent / "samples").glob("kvm-*.txt"))
+SAMPLES = sorted((Path(__file__).parent / "samples").glob("kvm-[ai]*.txt"))
 KERNEL = 0xFFFFFFFF81A3C0F2
 USER = 0x55D0C0A41B30
 
