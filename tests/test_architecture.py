@@ -20,6 +20,8 @@ ORDER = (
     ("spec",),
     ("engine",),
     ("result",),
+    ("reprice",),
+    ("earlier",),
     ("run",),
     ("report",),
     ("calibrate",),

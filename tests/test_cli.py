@@ -102,7 +102,7 @@ def test_run_writes_everything(folder: Path) -> None:
         "relative_to_baseline": "1",
     }
     result = json.loads((folder / "out" / "result.json").read_text())
-    assert result["schema_version"] == 1
+    assert result["schema_version"] == 2
     assert result["experiment"]["models"]["m"]["costs"]["syscall"]["cost"] == "10 cycles"
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 

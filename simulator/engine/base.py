@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from operator import add
 from typing import Protocol
 
 from simulator.actions import ActionCounts
@@ -17,11 +19,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none."""
+    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none.
+
+    ``rows`` is about how many the stream has, 0 if nobody knows; no outcome hangs on it.
+    """
 
     stream: EventStream
     model: CostModel
     timer_hz: Fraction | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,19 @@ class CpuTime:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a replay: counts, and times in ticks. Engines agree when their outcomes are equal."""
+    """What came of a replay: the counts of each virtual CPU, and times in ticks.
 
-    counts: ActionCounts
+    Engines agree when their outcomes are equal.
+    """
+
+    vcpu_counts: tuple[ActionCounts, ...]
     vcpus: tuple[CpuTime, ...]
     physical_cpus: tuple[CpuTime, ...]
+
+    @property
+    def counts(self) -> ActionCounts:
+        """What all virtual CPUs did."""
+        return reduce(add, self.vcpu_counts)
 
     @property
     def makespan(self) -> int:

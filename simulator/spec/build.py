@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -50,7 +50,9 @@ class Workload:
     """A stream with what is around it.
 
     ``kinds`` are the event kinds that a replay of it will meet, ``devices`` those of the machine that it will use,
-    ``rows`` is how many rows it has (where that is random, about how many), ``is_random`` whether the seed matters.
+    ``rows`` is how many rows it has (where that is random, about how many), ``is_random`` whether the seed matters,
+    ``interacts`` whether a row waits for a signal or posts one, hands a request to a device, or halts until an
+    interrupt: if none does, and there is no timer, each virtual CPU runs as if it were alone.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Workload:
     devices: frozenset[str]
     rows: int
     is_random: bool = False
+    interacts: bool = False
     recording: EventStream | None = None
     clipping: Clipping = field(default_factory=Clipping)
 
@@ -358,7 +361,8 @@ class _Builder:
                 stream = spec.synthetic(seed)
                 devices = frozenset(stream.header.devices)
                 kinds = _with_interrupts(stream.kinds(), spec.timer, devices)
-                return Workload(name, stream, spec.timer, kinds, devices, stream.rows(), stream.is_random)
+                rows, is_random, interacts = stream.rows(), stream.is_random, stream.interacts
+                return Workload(name, stream, spec.timer, kinds, devices, rows, is_random, interacts)
             return self._recorded(where, name, spec)
         except InputError as error:
             self.fault((*where, "recording"), str(error))
@@ -366,7 +370,7 @@ class _Builder:
 
     def _recorded(self, where: Where, name: str, spec: WorkloadSpec) -> Workload | None:
         recording = ParquetStream.open(find(spec.recording or "", "workload", Path()))
-        kinds, devices = _survey(recording)
+        kinds, devices, interacts = _survey(recording)
         if not kinds:
             self.fault((*where, "recording"), "the recording holds no events")
             return None
@@ -386,7 +390,7 @@ class _Builder:
             kinds, rows = kinds | assumed.kinds(), assumed.rows()
         kinds = _with_interrupts(kinds, spec.timer, devices)
         clipping = computed.clipping
-        return Workload(name, stream, spec.timer, kinds, devices, rows, recording=recording, clipping=clipping)
+        return Workload(name, stream, spec.timer, kinds, devices, rows, False, interacts, recording, clipping)
 
     def _host_costs(self, where: Where, host: CostModel, kinds: frozenset[int]) -> dict[int, int]:
         """Return what one event of each kind cost on the machine recorded, in nanoseconds."""
@@ -488,8 +492,16 @@ def _with_interrupts(kinds: frozenset[int], timer: Fraction | None, devices: fro
     return kinds | {INTERRUPT, INTERRUPT_COMPLETION} if timer or devices else kinds
 
 
-def _survey(stream: EventStream) -> tuple[frozenset[int], frozenset[str]]:
-    """Return the event kinds of a recording, those of its gaps included, and the devices that its requests go to.
+class _Survey(NamedTuple):
+    """What a recording holds: event kinds, those of gaps included, devices of requests; whether it interacts."""
+
+    kinds: frozenset[int]
+    devices: frozenset[str]
+    interacts: bool
+
+
+def _survey(stream: EventStream) -> _Survey:
+    """Read a recording through.
 
     Raises:
         StreamError: a row waits for a signal that no row posts.
@@ -498,12 +510,15 @@ def _survey(stream: EventStream) -> tuple[frozenset[int], frozenset[str]]:
     devices: set[str] = set()
     awaited: set[int] = set()
     posted = {START_SIGNAL}
+    asks = False
     for batch in (batch for vcpu in range(stream.header.vcpus) for batch in stream.batches(vcpu)):
         kinds.update(np.unique(batch.columns["kind"]).tolist())
         for kind, column in ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns")):
             if batch.column(column).any():
                 kinds.add(kind)
-        requests = (batch.column("completion") != AS_RECORDED) & np.isin(batch.columns["kind"], list(REQUEST_KINDS))
+        asking = batch.column("completion") != AS_RECORDED
+        asks = asks or bool(asking.any())
+        requests = asking & np.isin(batch.columns["kind"], list(REQUEST_KINDS))
         for device in np.unique(batch.column("device")[requests]).tolist():
             devices.add(stream.header.devices[device] if device >= 0 else "(none named)")
         for signals, column in ((awaited, "waits"), (posted, "posts")):
@@ -513,4 +528,4 @@ def _survey(stream: EventStream) -> tuple[frozenset[int], frozenset[str]]:
         raise StreamError(
             f"rows wait for the signal {min(awaited - posted)}, which no row posts: is the recording cut?"
         )
-    return frozenset(kinds), frozenset(devices)
+    return _Survey(frozenset(kinds), frozenset(devices), asks or bool(awaited) or len(posted) > 1)

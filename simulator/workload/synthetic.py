@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from simulator.events import KERNEL_COMPUTE, USER_COMPUTE
-from simulator.stream import COLUMN, ROWS_PER_BATCH, Array, Batch, Header
+from simulator.stream import AS_RECORDED, COLUMN, ROWS_PER_BATCH, Array, Batch, Header
 
 Mode = Literal["user", "kernel"]
 
@@ -375,6 +375,15 @@ class SyntheticStream:
         """Whether another seed would give other rows."""
         drawn = any(values.order == "uniform" for values in self.ranges)
         return drawn or any(program.is_random for program in self.programs)
+
+    @property
+    def interacts(self) -> bool:
+        """Whether a row waits, posts, hands a request to a device, or halts until an interrupt."""
+        rows = (row.values for program in self.programs for row in program.rows())
+        return any(
+            row.get("completion", AS_RECORDED) != AS_RECORDED or row.get("waits", -1) >= 0 or row.get("posts", -1) >= 0
+            for row in rows
+        )
 
     def rows(self) -> int:
         """Return the number of rows of all programs; where that is random, about how many."""

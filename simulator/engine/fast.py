@@ -1,0 +1,116 @@
+"""The fast engine: it takes rows by the stretch, and uses SimPy only where something is shared.
+
+A stretch is a run of rows that touch nothing shared, up to the next row that does or the next interrupt. Where no
+mechanism with state has a part in them, its end is found in the running sum of what each step takes. Rows with a part
+for such a mechanism are asked one after the other. With a single virtual CPU they may be asked ahead of time, since
+nobody else asks; with several, each is asked when its time has come, so that all are asked in the order of the
+reference engine. All that is shared is in ``vcpu.py``, which both engines use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.census import Census, touches_shared
+from simulator.engine.compiled import available
+from simulator.engine.physical import Steps
+from simulator.engine.stretch import PlainStretching, Stretching, Walker
+from simulator.engine.vcpu import Row, VirtualCpu, outcome
+from simulator.engine.world import World
+from simulator.model import Pricing
+from simulator.stream import Batch
+
+_ROWS_THAT_PAY = 500_000
+"""Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
+
+
+class FastEngine:
+    """Replays by the stretch; see ``engine.base.Engine``.
+
+    ``compiled``: whether mechanisms with state are compiled, if numba is installed; by default where a replay has so
+    many rows that it pays.
+    """
+
+    name = "fast"
+
+    def __init__(self, compiled: bool | None = None) -> None:
+        self._compiled = compiled
+
+    def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
+        """Replay all rows; see ``engine.base.Engine``."""
+        if self._pays(replay):
+            from simulator.engine.compiled.program import NotCompiledError
+            from simulator.engine.compiled.walker import CompiledMechanisms, TooLargeError
+
+            try:
+                return _run(replay, CompiledMechanisms, progress)
+            except (NotCompiledError, TooLargeError):
+                pass  # the plain way has no such limits, and equal outcomes
+        return _run(replay, PlainStretching, progress)
+
+    def _pays(self, replay: Replay) -> bool:
+        wanted = replay.rows >= _ROWS_THAT_PAY if self._compiled is None else self._compiled
+        return wanted and available()
+
+
+def _run(replay: Replay, build: Callable[[Pricing, int], Stretching], progress: Progress | None) -> Outcome:
+    pricing = replay.model.start()
+    mechanisms = build(pricing, replay.stream.header.vcpus)
+    world = World(replay, pricing, mechanisms)
+    vcpus = [_ByStretch(world, number, progress, mechanisms) for number in range(replay.stream.header.vcpus)]
+    for vcpu in vcpus:
+        world.env.process(vcpu.run(vcpus))
+    world.env.run()
+    return outcome(world, vcpus)
+
+
+class _ByStretch(VirtualCpu):
+    """A virtual CPU that takes its rows by the stretch."""
+
+    def __init__(self, world: World, number: int, progress: Progress | None, mechanisms: Stretching) -> None:
+        super().__init__(world, number, progress)
+        self._mechanisms = mechanisms
+
+    def _rows(self, batch: Batch, first: int, census: Census) -> Steps:
+        shared = np.flatnonzero(touches_shared(batch)).tolist()
+        ticks = self._world.prices.ticks(census)
+        if ticks is not None and self._world.quiet and not self._disturbed and not shared:
+            yield from self._run(ticks)
+            return
+        walker = self._mechanisms.walker(batch, self._world.prices, self.number, ahead=len(self._peers) == 1)
+        if walker is None:
+            for row in range(len(batch)):
+                yield from self._full_row(Row(batch, row, first + row))
+            return
+        begin = 0
+        for row in shared:
+            yield from self._stretch(walker, begin, row)
+            yield from self._full_row(Row(batch, row, first + row))
+            begin = row + 1
+        yield from self._stretch(walker, begin, len(batch))
+
+    def _stretch(self, walker: Walker, begin: int, end: int) -> Steps:
+        """Take rows that touch nothing shared, from ``begin`` up to, and without, ``end``."""
+        step = 2 * begin
+        while step < 2 * end:
+            step, ticks = walker.walk(step, 2 * end, self._budget())
+            yield from self._run(ticks)
+
+    def _budget(self) -> int | None:
+        """Return how long, in ticks, rows may run until an interrupt is due or a time slice ends; None: for ever.
+
+        What is due is taken at the end of the step that is running then.
+        """
+        if self._interrupt_is_due:
+            return 0
+        limits = []
+        if self._next_tick:
+            limits.append(self._next_tick - self._now)
+        if self._under_way:
+            limits.append(max(self._under_way[0] - self._now, 1))  # it has not come yet, so it comes while time passes
+        if self._world.contended:
+            limits.append(self._slice_end - self._now)
+        return min(limits, default=None)
