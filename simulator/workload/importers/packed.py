@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from simulator.stream import COLUMN, ROWS_PER_BATCH, Batch
+from simulator.stream import COLUMN, Batch
 
 
 class Row(NamedTuple):
@@ -24,6 +24,10 @@ class Row(NamedTuple):
     idle_ns: int = 0
 
 
+_ENOUGH = 4096
+"""So many rows make a batch: few, as there may be thousands of virtual CPUs."""
+
+
 class PackedRows:
     """Rows of nine numbers each; small, and fast to append to."""
 
@@ -36,7 +40,7 @@ class PackedRows:
     def append(self, row: Row) -> bool:
         """Append a row; return whether there are enough for a batch."""
         self._data += self._ROW.pack(*row)
-        return len(self._data) >= ROWS_PER_BATCH * self._ROW.size
+        return len(self._data) >= _ENOUGH * self._ROW.size
 
     def batch(self) -> Batch:
         """Return the rows so far, which are no longer held."""

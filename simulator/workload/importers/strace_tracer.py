@@ -177,13 +177,8 @@ class Tracer:
 
     def _enter(self, task: Task, line: Line) -> None:
         self.cpus.take(task, line.time)
-        task.since, task.call, task.arguments, task.slept, task.child = (
-            line.time,
-            line.name,
-            line.arguments,
-            False,
-            None,
-        )
+        task.since, task.call, task.arguments = line.time, line.name, line.arguments
+        task.slept, task.child = False, None
         number = NUMBERS.get(line.name, -1)
         flags = "0"
         if line.name in calls.FORKS:

@@ -34,6 +34,7 @@ class StreamWriter:
         self._schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in columns)])
         self._held: dict[int, list[Batch]] = {}
         self._rows_held: dict[int, int] = {}
+        self._all_held = 0
         options: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
         self._writer = pq.ParquetWriter(self._partial, self._schema, **options)
 
@@ -54,9 +55,10 @@ class StreamWriter:
         self.rows += len(batch)
         self._held.setdefault(vcpu, []).append(batch)
         self._rows_held[vcpu] = self._rows_held.get(vcpu, 0) + len(batch)
+        self._all_held += len(batch)
         if self._rows_held[vcpu] >= ROWS_PER_BATCH:
             self._write(vcpu)
-        elif sum(self._rows_held.values()) >= _MOST_ROWS_HELD:
+        elif self._all_held >= _MOST_ROWS_HELD:
             for each in list(self._held):
                 self._write(each)
 
@@ -71,6 +73,7 @@ class StreamWriter:
     def _write(self, vcpu: int) -> None:
         """Write the rows held of one virtual CPU as a row group."""
         batches, rows = self._held.pop(vcpu), self._rows_held.pop(vcpu)
+        self._all_held -= rows
         columns: Mapping[str, Array] = {
             name: np.concatenate([batch.column(name) for batch in batches]) for name in self._columns
         }
