@@ -212,6 +212,12 @@ def test_threads_share_a_space_and_processes_do_not(tmp_path: Path) -> None:
         assert result.report.events["space_destroy"] == destroyed
 
 
+def test_a_call_that_is_not_known_is_counted_and_has_no_number_of_another(tmp_path: Path) -> None:
+    result = imported(tmp_path, line(70, 0, "frobnicate(1) = 0 <0.000001>"), line(70, 9, "read(0, 1) = 0 <0.000001>"))
+    assert [row["number"] for row in result.only("syscall")] == [999_999, 0]
+    assert "1 calls that x86-64 has no number for: 999999 stands for it" in result.report.notes
+
+
 def test_results_are_read_whatever_their_zeros(tmp_path: Path) -> None:
     texts = ("getpid() = 0070 <0.000001>", "brk(NULL) = 0x00ff <0.000001>", "getpid() = -1 EPERM (x) <0.000001>")
     result = imported(tmp_path, *(line(70, 10 * number, text) for number, text in enumerate(texts)))

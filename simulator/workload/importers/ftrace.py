@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulator.errors import StreamError
+from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
 from simulator.workload.importers.perf_handlers import Handlers
 from simulator.workload.importers.perf_reader import Reader
@@ -124,7 +125,7 @@ class Converter:
             raise StreamError(
                 f"{self.path}:{self.first_unreadable}: {self.unreadable:,} of {self.lines:,} lines cannot be read, "
                 f"this one first: {self.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the `trace` file of "
-                "tracefs, or the text of `trace-cmd report`"
+                f"tracefs, or the text of `trace-cmd report`{looks_like(self.first_unreadable_text)}"
             )
 
 

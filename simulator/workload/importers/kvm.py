@@ -21,6 +21,7 @@ from pathlib import Path
 from simulator.errors import StreamError
 from simulator.events import BY_CODE
 from simulator.stream import Header
+from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.kvm_reader import UNREADABLE, Reader
 from simulator.workload.importers.kvm_reasons import REASONS
 from simulator.workload.importers.packed import PackedRows
@@ -88,7 +89,7 @@ def _refuse(reader: Reader) -> None:
             f"{reader.path}:{reader.first_unreadable}: {unreadable:,} of {reader.lines:,} lines cannot be read, this "
             f"one first: {reader.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the text of `perf script -F "
             "comm,pid,tid,cpu,time,event,trace`, of `trace-cmd report`, or of the `trace` file, with kvm_exit and "
-            "kvm_entry"
+            f"kvm_entry{looks_like(reader.first_unreadable_text)}"
         )
     if not any(count for name, count in reader.exits.items() if name in REASONS):
         raise StreamError(

@@ -33,6 +33,7 @@ from simulator.errors import StreamError
 from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
+from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Findings, Recording, Survey, survey
 from simulator.workload.importers.text import Progress
@@ -141,6 +142,7 @@ def _refuse_unreadable(reader: Reader) -> None:
         f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, "
         f"this one first: {line[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
         "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
+        f"{'' if microseconds else looks_like(reader.first_unreadable_text)}"
     )
 
 

@@ -24,6 +24,7 @@ from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_rec
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.strace_tracer import Tracer
+from simulator.workload.importers.syscalls import UNNUMBERED
 from simulator.workload.importers.text import Progress, read_lines
 
 
@@ -90,7 +91,7 @@ def _notes(tracer: Tracer, derived: Mapping[str, int]) -> list[str]:
         "calls without the time that they took: it counts as computation (add -T)": tracer.untimed,
         "calls that seem to end after the next line: they end there": tracer.overlaps,
         "children whose parent is a guess, as several tasks were forking": tracer.guessed_parents,
-        "calls that x86-64 has no number for": tracer.no_number,
+        f"calls that x86-64 has no number for: {UNNUMBERED} stands for it": tracer.no_number,
         "pages were mapped (mmap): page-table entries are set when they are touched, which is not told": tracer.pages[
             "mmap"
         ],

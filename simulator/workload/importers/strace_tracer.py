@@ -8,10 +8,11 @@ from pathlib import Path
 
 from simulator.errors import StreamError
 from simulator.workload.importers import strace_calls as calls
+from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf import UNREADABLE
 from simulator.workload.importers.strace_cpus import Cpus, Task
 from simulator.workload.importers.strace_text import NOBODY, Line, Sort, parse_line
-from simulator.workload.importers.syscalls import NUMBERS
+from simulator.workload.importers.syscalls import NUMBERS, UNNUMBERED
 
 SHORTEST_SLEEP_NS = 50_000
 """A call that may sleep and took less did not: under strace, going to sleep and waking take about as long."""
@@ -179,13 +180,13 @@ class Tracer:
         self.cpus.take(task, line.time)
         task.since, task.call, task.arguments = line.time, line.name, line.arguments
         task.slept, task.child = False, None
-        number = NUMBERS.get(line.name, -1)
+        number = NUMBERS.get(line.name, UNNUMBERED)
         flags = "0"
         if line.name in calls.FORKS:
             shares = calls.shares_space(line.name, line.arguments)
             flags = f"{_CLONE_FLAGS | _CLONE_VM if shares else _CLONE_FLAGS:x}"
             number = _CLONE if line.name == "clone3" else number  # which is clone with its flags elsewhere
-        self.no_number += number < 0
+        self.no_number += number == UNNUMBERED
         self.with_event[line.name] += 1
         self.cpus.line(task, line.time, "raw_syscalls:sys_enter", f"NR {number} ({flags}, 0, 0, 0, 0, 0)")
 
@@ -225,7 +226,7 @@ class Tracer:
         if succeeded:
             self._did(task, line, time)
         if line.name not in calls.EXITS:
-            number = NUMBERS.get(line.name, -1)
+            number = NUMBERS.get(line.name, UNNUMBERED)
             self.cpus.line(task, time, "raw_syscalls:sys_exit", f"NR {number} = {line.result or 0}")
         task.call, task.since = "", -1
 
@@ -280,7 +281,8 @@ class Tracer:
         if unreadable * _UNREADABLE_SHARE > self.lines:
             raise StreamError(
                 f"{self.path}:{self.first_unreadable}: {unreadable:,} of {self.lines:,} lines cannot be read, this one "
-                f"first: {self.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the text of `strace -f -ttt -T`"
+                f"first: {self.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the text of `strace -f -ttt "
+                f"-T`{looks_like(self.first_unreadable_text)}"
             )
 
 

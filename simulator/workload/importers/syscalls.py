@@ -54,3 +54,5 @@ NUMBERS: Mapping[str, int] = {
     for place, name in enumerate(names)
 }
 """The number of each system call, as the kernel's table for x86-64 has it (up to Linux 6.13)."""
+UNNUMBERED = 999_999
+"""What stands for the number of a call that the table does not have; no kernel has such a number."""
