@@ -126,6 +126,10 @@ def test_rows_of_ones_own(tmp_path: Path) -> None:
         (HEADER + "0,syscall,1,5\n0,syscall,1\n", r"t:3: expected 4 cells \(vcpu, kind, count, user_ns\), found 3"),
         (HEADER + "0,syscall,1,5\n\n0,syscall,1,5\n", r"t:3: column 'kind': expected an event kind, found nothing"),
         (HEADER + "0,syscall,1,5\n0,syscall,1,5.5\n", r"t:3: column 'user_ns': expected a whole number, found '5.5'"),
+        (
+            HEADER + "0,syscall, 07 ,0x1F\n0,syscall,1,0x\n",
+            r"t:3: column 'user_ns': expected a whole number, found '0x'",
+        ),
         (HEADER + "0,syscall,1,99999999999999999999\n", r"t:2: column 'user_ns': expected a whole number"),
         (HEADER + "0,syscall,1,5\n0,syscall,0,5\n", r"t:3: column 'count': expected 1 or more \(how many events"),
         (

@@ -22,7 +22,7 @@ from simulator.workload.importers.text import Progress, read_blocks
 from simulator.workload.importers.writer import StreamWriter
 
 HEADER_MARK = "# vmmsim "
-_NUMBER = re.compile(r"-?\d{1,19}")
+_NUMBER = re.compile(r"\s*(?:(-?\d{1,19})|0[xX]([0-9a-fA-F]{1,16}))\s*")
 
 
 def import_csv(
@@ -98,7 +98,15 @@ def _fault(text: str, names: Sequence[str]) -> str | None:
         return f"expected {len(names)} cells ({', '.join(names)}), found {len(cells)}"
     for name, cell in zip(names, cells, strict=True):
         if name not in TEXT and cell:
-            message = number_fault(name, int(cell) if _NUMBER.fullmatch(cell) else cell)
+            message = number_fault(name, _number(cell))
             if message is not None:
                 return message
     return None
+
+
+def _number(cell: str) -> int | str:
+    """Return the number in a cell, as pyarrow reads it; the cell itself if it is none."""
+    match = _NUMBER.fullmatch(cell)
+    if match is None:
+        return cell
+    return int(match[1]) if match[1] else int(match[2], 16)
