@@ -218,6 +218,12 @@ def test_a_call_that_is_not_known_is_counted_and_has_no_number_of_another(tmp_pa
     assert "1 calls that x86-64 has no number for: 999999 stands for it" in result.report.notes
 
 
+def test_a_fork_whose_child_can_have_no_such_number_is_not_read(tmp_path: Path) -> None:
+    fork = line(70, 0, "clone(child_stack=NULL, flags=SIGCHLD) = 18446744073709551615 <0.000001>")
+    result = imported(tmp_path, fork, *(line(70, 9, "getpid() = 70 <0.000001>") for _ in range(100)))
+    assert result.report.unknown == {"unreadable line": 1}
+
+
 def test_results_are_read_whatever_their_zeros(tmp_path: Path) -> None:
     texts = ("getpid() = 0070 <0.000001>", "brk(NULL) = 0x00ff <0.000001>", "getpid() = -1 EPERM (x) <0.000001>")
     result = imported(tmp_path, *(line(70, 10 * number, text) for number, text in enumerate(texts)))

@@ -7,9 +7,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from simulator.errors import StreamError
+from simulator.workload.importers.strace_calls import FORKS
 
 NOBODY = -1
 """The task of a line that does not tell it: the only one that is traced."""
+MOST_TASK = 1 << 22
+"""The greatest number of a task that Linux gives."""
 _NS = 10**9
 _OLDEST = 10**8  # seconds; a time below that is no time of day, but one relative to the line before
 
@@ -110,8 +113,11 @@ def _told(task: int, time: int, rest: str) -> Line | None:
     return entry and Line(task, time, Sort.ENTRY, entry[1], entry[2])
 
 
-def _call(task: int, time: int, sort: Sort, match: re.Match[str]) -> Line:
+def _call(task: int, time: int, sort: Sort, match: re.Match[str]) -> Line | None:
     name, arguments, result, rest = match.groups()
+    value = None if result == "?" else int(result, 16 if result.startswith("0x") else 10)
+    if name in FORKS and value is not None and value > MOST_TASK:
+        return None
     took = _TOOK.search(rest)
     return Line(
         task,
@@ -119,6 +125,6 @@ def _call(task: int, time: int, sort: Sort, match: re.Match[str]) -> Line:
         sort,
         name,
         arguments,
-        None if result == "?" else int(result, 16 if result.startswith("0x") else 10),
+        value,
         int(took[1]) * _NS + int(took[2]) * (1 if len(took[2]) == 9 else 1000) if took else None,
     )
