@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -246,32 +247,39 @@ def check_stream_target(path: Path) -> None:
             raise StreamError(f"{error}; it is not replaced: remove it, or choose another name") from None
 
 
-def write_parquet(stream: EventStream, path: Path) -> None:
+def write_parquet(stream: EventStream, path: Path, columns: Iterable[str] = ()) -> None:
     """Write a stream; each row group holds rows of one virtual CPU, which is what lets a reader stream each CPU.
 
     The same stream gives the same bytes (with the same version of the Parquet library). The file takes its name when it
-    is whole.
+    is whole. ``columns`` are those that the stream has; if they are not told, it is read once more to find them. One
+    batch is written while the next is made.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        _write(stream, partial)
+        _write(stream, partial, set(columns))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _write(stream: EventStream, path: Path) -> None:
+def _write(stream: EventStream, path: Path, used: set[str]) -> None:
     vcpus = range(stream.header.vcpus)
-    used = {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
+    used = used or {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
     names = [column.name for column in COLUMNS if column.name in used]
     schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
     schema = schema.with_metadata({HEADER_KEY: stream.header.to_json().encode()})
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
-    with pq.ParquetWriter(path, schema, **options) as writer:
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_page_checksum": True}
+    with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1) as beside:
+        written: Future[None] | None = None
         for vcpu in vcpus:
             for batch in stream.batches(vcpu):
                 arrays = [np.full(len(batch), vcpu, dtype="int32"), *(batch.column(name) for name in names)]
-                writer.write_table(pa.table(list(map(pa.array, arrays)), schema=schema), row_group_size=ROWS_PER_BATCH)
+                table = pa.table(list(map(pa.array, arrays)), schema=schema)
+                if written is not None:
+                    written.result()
+                written = beside.submit(writer.write_table, table, row_group_size=ROWS_PER_BATCH)
+        if written is not None:
+            written.result()
 
 
 def content_hash(stream: EventStream) -> str:

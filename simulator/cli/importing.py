@@ -76,11 +76,12 @@ def _import(read: Callable[[Progress | None], tuple[EventStream, ImportReport]],
     """Import with ``read``, write the stream to ``target``, and print what became of each line."""
     from simulator.report.show import import_report
     from simulator.stream import check_stream_target, write_parquet
+    from simulator.workload.importers.settle import COLUMNS
 
     check_stream_target(target)
     with watched() as progress:
         stream, report = read(progress)
-    write_parquet(stream, target)
+    write_parquet(stream, target, COLUMNS)
     print_view(import_report(report, stream.header, target), as_json)
 
 

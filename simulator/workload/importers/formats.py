@@ -13,6 +13,7 @@ from typing import Protocol
 
 from simulator.stream import EventStream, Header, write_parquet
 from simulator.workload.importers.perf import ImportReport
+from simulator.workload.importers.settle import COLUMNS
 from simulator.workload.importers.text import Progress
 
 
@@ -63,7 +64,7 @@ def written(reading: Reading) -> Importer:
         progress: Progress | None = None,
     ) -> tuple[Header, ImportReport]:
         stream, report = reading(path, title, provenance, progress)
-        write_parquet(stream, target)
+        write_parquet(stream, target, COLUMNS)
         return stream.header, report
 
     return importer

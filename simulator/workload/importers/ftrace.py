@@ -18,6 +18,7 @@ from pathlib import Path
 from simulator.errors import StreamError
 from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
+from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.perf_handlers import Handlers
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
@@ -46,6 +47,7 @@ class Converter:
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
         self._latest = -1
+        self._columns = Columns()
         handlers = Handlers()
         self._names = {name.partition(":")[2]: name for name in (*handlers.table(), *handlers.numbers_table())}
 
@@ -59,7 +61,7 @@ class Converter:
         for number, text in enumerate(lines, self.lines + 1):
             line = parse_ftrace(text)
             if line is None:
-                _give(run, reader)
+                self._give(run, reader)
                 run = []
                 reader.lines += 1
                 self._other(number, text)
@@ -70,8 +72,12 @@ class Converter:
             self.imprecise += not line.precise
             self.without_process += line.process == UNKNOWN_PROCESS and line.tid != 0
             run.append(self._as_perf(line))
-        _give(run, reader)
+        self._give(run, reader)
         self.lines += len(lines)
+
+    def _give(self, lines: list[str], reader: Reader) -> None:
+        if lines:
+            reader.read(self._columns.split("".join(f"{line}\n" for line in lines).encode()))
 
     def _other(self, number: int, text: str) -> None:
         lost = lost_events(text)
@@ -196,11 +202,6 @@ def _fields(line: Line) -> str:
         if match is not None:
             return f"pages:{match[1]} reason:{match[2]}"
     return text
-
-
-def _give(lines: list[str], reader: Reader) -> None:
-    if lines:
-        reader.read("".join(f"{line}\n" for line in lines).encode("utf-8", errors="surrogatepass"))
 
 
 def _seconds(nanoseconds: int) -> str:

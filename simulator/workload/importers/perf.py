@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,9 @@ from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
 from simulator.workload.importers.guess import looks_like
+from simulator.workload.importers.perf_columns import Block
 from simulator.workload.importers.perf_reader import Reader
+from simulator.workload.importers.perf_split import split
 from simulator.workload.importers.settle import Findings, Recording, Survey, survey
 from simulator.workload.importers.text import Progress
 
@@ -80,13 +83,13 @@ def import_perf(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
-    return import_blocks(text.read_blocks(path, progress), path, title, provenance)
+    return import_blocks(split(path, progress), path, title, provenance)
 
 
 def import_blocks(
-    blocks: Iterable[bytes], path: Path, title: str | None = None, provenance: Mapping[str, str] | None = None
+    blocks: Iterable[Block], path: Path, title: str | None = None, provenance: Mapping[str, str] | None = None
 ) -> tuple[Recording, ImportReport]:
-    """Read the text of a recording that comes in blocks of whole lines and was made from the file ``path``.
+    """Read a recording that was made from the file ``path`` and comes in blocks.
 
     Raises:
         StreamError: as ``import_perf``.
@@ -115,7 +118,9 @@ def read_recording(
         StreamError: whatever ``feed`` raises; no event in the file.
     """
     reader = Reader(path)
-    feed(reader)
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(text.sha256, path)
+        feed(reader)
     findings = _findings(reader)
     cpus = _in_order(reader)
     found = survey(cpus, findings, reader.spool)
@@ -126,8 +131,8 @@ def read_recording(
         vcpus=len(reader.cpus),
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
-        tasks={0: "swapper"} | {tid: task.comm for tid, task in reader.tasks.items()},
-        provenance={**source, **_provenance(path, reader), **(provenance or {})},
+        tasks={0: "swapper"} | reader.tasks.names,
+        provenance={**source, **_provenance(path, reader, digest.result()), **(provenance or {})},
     )
     return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
@@ -150,11 +155,11 @@ def _in_order(reader: Reader) -> list[Cpu]:
     return [cpu for _, cpu in sorted(reader.cpus.items())]
 
 
-def _provenance(path: Path, reader: Reader) -> dict[str, object]:
+def _provenance(path: Path, reader: Reader, sha256: str) -> dict[str, object]:
     tracepoints = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values()}
     return {
         "file": path.name,
-        "sha256": text.sha256(path),
+        "sha256": sha256,
         "lines": reader.lines,
         "tracepoints": dict(sorted(tracepoints.items())),
     }
@@ -171,7 +176,7 @@ def _findings(reader: Reader) -> Findings:
     return Findings(
         spaces=reader.spaces.numbering(),
         completions=[kind for vector, kind in guesses.completions.items() if vector not in guesses.vectors_with_exit],
-        users=None if guesses.switch_lines else [task.tid for task in reader.tasks.values() if task.seen_in_user_mode],
+        users=None if guesses.switch_lines else reader.tasks.users(),
     )
 
 

@@ -9,7 +9,8 @@ fields read at once too. A line that does not fit (another layout, odd fields) i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,23 +45,21 @@ class Block:
     ``place`` and ``name`` are indices into the different texts of places and tracepoints (``places``, ``names``), and
     ``time`` is in nanoseconds. ``a``, ``b`` and ``c`` are the numbers of the fields where the tracepoint is one that is
     read here; else ``a`` is the index of the fields in ``texts``. All are ``ODD`` for a line that has to be read by
-    itself. ``heads`` are the different heads of memory counters. ``repeats`` are lines that are equal to the
-    line before.
+    itself. ``heads`` are the different heads of memory counters. ``repeats`` are lines that are equal to the line
+    before. ``columns`` has place, name, time, a, b and c, one row each.
     """
 
     data: bytes
     edges: npt.NDArray[np.int32]
     repeats: frozenset[int]
+    columns: Matrix
     places: list[bytes] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)
     heads: list[CounterHead] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    place: list[int] = field(default_factory=list)
-    name: list[int] = field(default_factory=list)
-    time: list[int] = field(default_factory=list)
-    a: list[int] = field(default_factory=list)
-    b: list[int] = field(default_factory=list)
-    c: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
 
     def line(self, number: int) -> bytes:
         """Return one line, by its number from 0, without its newline."""
@@ -79,7 +78,7 @@ class Columns:
     """Splits blocks into columns; knows the layouts met so far, and what texts that come again and again mean."""
 
     def __init__(self) -> None:
-        self.layouts: list[Layout] = []
+        self._layouts: list[Layout] = []
         self._readers: dict[str, Read] = {
             "raw_syscalls:sys_enter": self._syscall_enter,
             "raw_syscalls:sys_exit": self._syscall_exit,
@@ -96,35 +95,29 @@ class Columns:
         self._counter_heads = Memo(perf_text.parse_counter_head)
         self._last_line = b""
 
-    def learn(self, layout: Layout) -> None:
-        """Expect lines of this layout from the next block on."""
-        if layout not in self.layouts and len(self.layouts) < MOST_LAYOUTS:
-            self.layouts.append(layout)
-
     def split(self, data: bytes) -> Block:
         """Split whole lines, each ended by a newline, into columns."""
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
         edges = np.concatenate(([0], ends + 1)).astype(np.int32)
         lines = pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(edges), pa.py_buffer(data)])
-        block = Block(data, edges, self._repeats(lines))
-        if not self.layouts:
-            self._learn_first(block)
-        columns = np.full((6, len(ends)), ODD, np.int64)
+        block = Block(data, edges, self._repeats(lines), np.full((6, len(ends)), ODD, np.int64))
+        if not self._layouts:
+            self._learn(block, range(len(block)))
         left = np.arange(len(ends))
-        for layout in self.layouts:
+        for layout in self._layouts:
             if len(left):
                 rest = lines if len(left) == len(ends) else lines.take(pa.array(left))
-                left = left[~self._fill(block, columns, left, rest, layout)]
-        block.place, block.name, block.time, block.a, block.b, block.c = columns.tolist()
+                left = left[~self._fill(block, left, rest, layout)]
+        self._learn(block, left.tolist())
         return block
 
-    def _learn_first(self, block: Block) -> None:
-        for number in range(min(len(block.edges) - 1, _TRIED)):
-            try:
-                self.learn(perf_text.parse_head(block.line(number)).layout)
-            except ValueError:
-                continue
-            return
+    def _learn(self, block: Block, numbers: Sequence[int]) -> None:
+        """Expect lines from now on to have the layout of the first of these that has one."""
+        for number in numbers[:_TRIED]:
+            if len(self._layouts) < MOST_LAYOUTS:
+                with suppress(ValueError):
+                    self._layouts.append(perf_text.parse_head(block.line(number)).layout)
+                    return
 
     def _repeats(self, lines: Texts) -> frozenset[int]:
         """Return the lines that are equal to the line before, by number."""
@@ -133,7 +126,7 @@ class Columns:
         self._last_line = lines[len(lines) - 1].as_py()
         return frozenset((*first, *same.tolist()))
 
-    def _fill(self, block: Block, columns: Matrix, where: Matrix, lines: Texts, layout: Layout) -> Mask:
+    def _fill(self, block: Block, where: Matrix, lines: Texts, layout: Layout) -> Mask:
         """Fill the columns of those lines that fit a layout, and return which; they stand at ``where`` in the block."""
         place, places = _different(pc.binary_slice(lines, 0, layout.place_end))
         name, names = _different(pc.binary_slice(lines, layout.time_end, layout.fields))
@@ -147,7 +140,7 @@ class Columns:
         fits &= np.array([_PLACE.fullmatch(text) is not None for text in places], bool)[place]
         fits &= np.array([_NAME.fullmatch(text) is not None for text in names], bool)[name]
         found = np.stack((place + len(block.places), name + len(block.names), time))
-        columns[:3, where[fits]] = found[:, fits]
+        block.columns[:3, where[fits]] = found[:, fits]
         block.places += places
         block.names += names
         longest = pc.max(pc.binary_length(lines)).as_py()
@@ -158,21 +151,21 @@ class Columns:
                 own = fits & (name == index)
                 as_text &= ~own
                 fields = pc.binary_slice(lines.filter(pa.array(own)), layout.fields, longest).view(pa.string())
-                self._fill_numbers(read, block, columns, where[own], fields)
+                self._fill_numbers(read, block, where[own], fields)
         texts = pc.binary_slice(lines.filter(pa.array(as_text)), layout.fields, longest).to_pylist()
-        columns[3, where[as_text]] = np.arange(len(block.texts), len(block.texts) + len(texts))
+        block.columns[3, where[as_text]] = np.arange(len(block.texts), len(block.texts) + len(texts))
         block.texts += [text[:-1].decode("utf-8", errors="backslashreplace") for text in texts]
         return np.asarray(fits, bool)
 
-    def _fill_numbers(self, read: Read, block: Block, columns: Matrix, where: Matrix, fields: Texts) -> None:
+    def _fill_numbers(self, read: Read, block: Block, where: Matrix, fields: Texts) -> None:
         """Fill the numbers of the lines of one tracepoint; those that cannot be read here become odd."""
         try:
             a, b, c, odd = read(block, fields)
         except UNREADABLE:
-            columns[:, where] = ODD
+            block.columns[:, where] = ODD
         else:
-            columns[3, where], columns[4, where], columns[5, where] = a, b, c
-            columns[:, where[odd]] = ODD
+            block.columns[3, where], block.columns[4, where], block.columns[5, where] = a, b, c
+            block.columns[:, where[odd]] = ODD
 
     # The fields of the commonest tracepoints; what the numbers are says the handler of each.
 

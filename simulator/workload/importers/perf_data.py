@@ -13,6 +13,7 @@ from pathlib import Path
 
 from simulator.errors import InputError, StreamError
 from simulator.workload.importers.perf import ImportReport, import_blocks
+from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.text import BLOCK_BYTES, whole_lines
 
@@ -49,7 +50,7 @@ def import_perf_data(
         raise InputError(f"{path}: `perf` is not on the PATH, and it alone reads its files; install {_INSTALL}")
     warnings: list[str] = []
     with closing(_script(perf, path, warnings)) as chunks:
-        blocks = whole_lines(chunks, f"{path}, text of perf script")
+        blocks = map(Columns().split, whole_lines(chunks, f"{path}, text of perf script"))
         recording, report = import_blocks(blocks, path, title, provenance)
     return recording, replace(report, notes=(*report.notes, *(f"perf script: {line}" for line in warnings)))
 

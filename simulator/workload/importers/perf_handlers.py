@@ -48,6 +48,7 @@ from simulator.workload.importers.settle import (
     SPACE_SWITCH_GUESS,
 )
 from simulator.workload.importers.spool import Spool
+from simulator.workload.importers.tasks import Tasks
 
 TLB_FLUSH_ALL = kind_code("tlb_flush_all")
 MSR_READ = kind_code("msr_read")
@@ -89,7 +90,7 @@ class Handlers:
 
     def __init__(self) -> None:
         self.spool = Spool()
-        self.tasks: dict[int, Task] = {}
+        self.tasks = Tasks()
         self.spaces = Spaces()
         self.causes = Causes(0)
         self.guesses = Guesses()
@@ -98,6 +99,7 @@ class Handlers:
         self.unannounced = 0
         self._places: dict[bytes, Place] = {}
         self._known: list[Place | None] = []
+        self._present: dict[bytes, int] = {}
         self._heads: list[CounterHead] = []
         self._interrupts: dict[int, str] = {}
 
@@ -146,27 +148,26 @@ class Handlers:
 
     def _resume(self, cpu: Cpu, task: Task, now: int) -> None:
         self.unannounced += 1
+        if cpu.task_before.dead:
+            self._forget(cpu.task_before)
         cpu.elapse(now, BY_KERNEL)
         self.causes.resume(cpu, task)
 
     # Tasks.
 
-    def _task(self, tid: int, comm: str) -> Task:
-        task = self.tasks.get(tid)
-        if task is None:
-            task = self.tasks[tid] = Task(tid, tid, comm)
-        return task
-
     def _switch(self, cpu: Cpu, fields: str) -> bool:
         """A context switch; a change of space has its own line (``tlb:tlb_flush``), or else see ``Guesses``."""
         switch = perf_text.parse_switch(fields)
         if switch.prev_pid != cpu.task.tid:
-            self._resume(cpu, self._task(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
+            self._resume(cpu, self.tasks.find(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
         cpu.write_implied()
         before = cpu.task
+        if cpu.task_before.dead:  # no line can be of it any more
+            self._forget(cpu.task_before)
         if switch.prev_state.startswith(DEAD_STATES) and before is not cpu.idle_task:
             self._destroy(cpu, before, self.spaces.end_exit(before))
-        task = self._task(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
+            before.dead = True
+        task = self.tasks.find(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
         self.causes.switch(cpu, task)
         cpu.task_event(CONTEXT_SWITCH, task.tid)
         if before is not cpu.idle_task:
@@ -175,12 +176,14 @@ class Handlers:
         cpu.run(task, announced=True)
         cpu.place = None
         if task is not cpu.idle_task:
-            cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, self.spaces.of(task).number)
+            space = self.spaces.of(task)
+            if not self.guesses.switch_lines:
+                cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, space.number)
         return True
 
     def _wake(self, cpu: Cpu, fields: str) -> bool:
         comm, pid, target = perf_text.parse_wake(fields)
-        woken = self._task(pid, comm)
+        woken = self.tasks.find(pid, comm)
         cpu.task_event(WAKE, pid)
         self.causes.wake(cpu, woken, target)
         return True
@@ -188,10 +191,10 @@ class Handlers:
     def _process_fork(self, cpu: Cpu, fields: str) -> bool:
         """The child is complete: it has its space, and the parent's entries that were copied are write-protected."""
         comm, pid = perf_text.parse_fork(fields)
-        if pid in self.tasks:  # a number used again
-            self._forget_places(pid)
-            self.spaces.forget(self.tasks[pid])
-        child = self.tasks[pid] = Task(pid, pid, comm)
+        before = self.tasks.known(pid)
+        if before is not None:  # a number used again
+            self._forget(before)
+        child = self.tasks.make(pid, comm)
         cpu.leave_interrupt()
         parent = cpu.task
         self.spaces.fork(parent, child)
@@ -199,15 +202,18 @@ class Handlers:
             self._write_protect(cpu, parent)
         return False
 
-    def _forget_places(self, tid: int) -> None:
-        for text in [text for text, place in self._places.items() if place.task.tid == tid]:
-            del self._places[text]
-        self._known[:] = [None if place is None or place.task.tid == tid else place for place in self._known]
+    def _forget(self, task: Task) -> None:
+        """Know no place of a task any more, as it is dead, or its number is another's now."""
+        for text in task.places:
+            self._places.pop(text, None)
+            if text in self._present:
+                self._known[self._present[text]] = None
+        self.spaces.forget(task)
+        self.tasks.bury(task)
 
     def _write_protect(self, cpu: Cpu, parent: Task) -> None:
         space = self.spaces.of(parent)
-        count = min(parent.copied, len(space.written))
-        space.written.clear()
+        count = min(parent.copied, len(self.spaces.written.pop(space.number, ())))
         if count:
             cpu.memory_event(PTE_MODIFY, count, space.number)
         self.copied += parent.copied
@@ -291,7 +297,7 @@ class Handlers:
         cpu.answered = False
         cpu.implied = implied
         if code & FAULT_WRITE:
-            space.written.add(page)
+            self.spaces.written[number].add(page)
         return True
 
     def _counter(self, cpu: Cpu, size: int, head: int, _: int) -> bool:
@@ -304,7 +310,8 @@ class Handlers:
         if counter == SWAPPED:
             return False
         task = cpu.task
-        counters, pages = self.spaces.change(task, mm_id, counter, size, current)
+        counters = self.spaces.counters(task, mm_id, current)
+        pages = self.spaces.change(counters, counter, size)
         space = counters.space.number
         fault = cpu.fault
         page = -1

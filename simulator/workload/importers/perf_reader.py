@@ -13,8 +13,9 @@ from struct import error as StructError  # noqa: N812
 from simulator.errors import StreamError
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
-from simulator.workload.importers.perf_columns import Block, Columns, parse_name
+from simulator.workload.importers.perf_columns import Block, parse_name
 from simulator.workload.importers.perf_handlers import Handler, Handlers, NumbersHandler, nothing
+from simulator.workload.importers.perf_text import MEMO_TEXTS
 from simulator.workload.importers.spool import BUFFER_BYTES
 
 # Lines that the kernel may write while it switches, when the CPU already counts as the next task's.
@@ -59,24 +60,22 @@ class Reader(Handlers):
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
         self.repeated = 0
-        self._columns = Columns()
         self._names: dict[bytes, Tracepoint] = {}
         self._table = self.table()
         self._numbers_table = self.numbers_table()
 
-    def read(self, data: bytes) -> None:
-        """Read some whole lines.
+    def read(self, block: Block) -> None:
+        """Read some lines.
 
         Raises:
             StreamError: time runs backward.
         """
-        block = self._columns.split(data)
         self._heads = block.heads
         self._known = places = [self._places.get(text) for text in block.places]
+        self._present = {text: number for number, text in enumerate(block.places)}
         names = [self._names.get(text) for text in block.names]
         texts, latest = block.texts, self.latest
-        lines = zip(block.place, block.name, block.time, block.a, block.b, block.c, strict=True)
-        for number, (at, name, now, a, b, c) in enumerate(lines):
+        for number, (at, name, now, a, b, c) in enumerate(zip(*block.columns.tolist(), strict=True)):
             try:
                 if now < 0:
                     latest = self._read_alone(number, block.line(number), latest)
@@ -104,14 +103,13 @@ class Reader(Handlers):
             except (ValueError, StructError) as error:
                 self._not_read(number, block, error)
         self.latest = latest
-        self.lines += len(block.time)
+        self.lines += len(block)
         self.repeated += len(block.repeats)
         self._spill()
 
     def _read_alone(self, number: int, line: bytes, latest: int) -> int:
         """Read a line that is not in the columns; return its time."""
         head = perf_text.parse_head(line)
-        self._columns.learn(head.layout)
         place = self._place(head.place, head.time)
         tracepoint = self._tracepoint(head.name)
         if head.time < latest:
@@ -138,6 +136,8 @@ class Reader(Handlers):
         """Find a place, or read a new one and know it from now on; the first line of all begins the recording."""
         if text in self._places:
             return self._places[text]
+        if len(self._places) >= MEMO_TEXTS:
+            self._places.clear()  # they are read again as they come again
         if self.start < 0:
             self.start = now
             self.causes = Causes(now)
@@ -146,15 +146,18 @@ class Reader(Handlers):
         if head.tid == IDLE_TASK:
             place = Place(cpu, cpu.idle_task, cpu.idle_task.comm)
         else:
-            task = self._task(head.tid, head.comm)
+            task = self.tasks.find(head.tid, head.comm)
             self.spaces.join_process(task, head.pid)
             place = Place(cpu, task, head.comm)
+            task.places.append(text)
         self._places[text] = place
         return place
 
     def _tracepoint(self, text: bytes) -> Tracepoint:
         """Find the tracepoint of a name as it stands in the file, or make one and know it from now on."""
         if text not in self._names:
+            if len(self._names) >= MEMO_TEXTS:
+                self._names.clear()
             name = parse_name(text)
             if name not in self.tracepoints:
                 self.tracepoints[name] = self._make_tracepoint(name)
@@ -186,7 +189,7 @@ class Reader(Handlers):
             self._resume(cpu, task, now)
         cpu.place = place
         if place.comm != task.comm:
-            task.comm = place.comm
+            self.tasks.rename(task, place.comm)
             self.spaces.enter_exec(task)
 
     def _refuse_backward(self, number: int, place: Place, latest: int, now: int) -> None:

@@ -37,6 +37,7 @@ FIELDS = (
     "number",
 )
 _ROW = Struct(f"{len(FIELDS)}q")
+_ROW_BYTES = _ROW.size
 pack = _ROW.pack
 _SPACE, _PAGE = map(FIELDS.index, ("space", "page"))
 NEVER = -1
@@ -118,13 +119,13 @@ class Rows:
         self.posts = Later(3)
         self.kernel_rows = Later(1)
         self.ends = Later(1)
-        self.table = Table(_ROW.size)
+        self.table = Table(_ROW_BYTES)
         self.buffer = self.table.buffer
 
     @property
     def next_row(self) -> int:
         """The number that the next row will have."""
-        return len(self.table)
+        return self.table.spooled + len(self.buffer) // _ROW_BYTES
 
     def event(self, kind: int, number: int = -1, device: int = -1, size: int = -1) -> None:
         """Append an event at the present moment."""
@@ -173,7 +174,7 @@ class Rows:
             return
         page, thought = self.fault
         self.fault = (page, space)
-        offset = len(self.buffer) - _ROW.size
+        offset = len(self.buffer) - _ROW_BYTES
         row = list(_ROW.unpack_from(self.buffer, offset))
         if row[_PAGE] == page and row[_SPACE] == thought:
             row[_SPACE] = space

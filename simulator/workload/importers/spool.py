@@ -48,18 +48,18 @@ class Spool:
 
 
 class Table:
-    """Rows of whole numbers, appended as packed bytes to ``buffer``; all but the last may move to a spool."""
+    """Rows of whole numbers, appended as packed bytes to ``buffer``; all but the last may move to a spool.
 
-    __slots__ = ("_parts", "_row_bytes", "_spooled", "buffer")
+    ``spooled`` is the number of those that have moved.
+    """
+
+    __slots__ = ("_parts", "_row_bytes", "buffer", "spooled")
 
     def __init__(self, row_bytes: int) -> None:
         self.buffer = bytearray()
         self._row_bytes = row_bytes
-        self._spooled = 0
+        self.spooled = 0
         self._parts: list[tuple[int, int]] = []
-
-    def __len__(self) -> int:
-        return self._spooled + len(self.buffer) // self._row_bytes
 
     def spill(self, spool: Spool) -> None:
         """Move all rows but the last, which may still change, to the spool."""
@@ -69,7 +69,7 @@ class Table:
         with memoryview(self.buffer) as view:
             self._parts.append((spool.write(view[:size]), size))
         del self.buffer[:size]
-        self._spooled += size // self._row_bytes
+        self.spooled += size // self._row_bytes
 
     def parts(self, spool: Spool) -> Iterator[Matrix]:
         """Give all rows in order, some at a time, one row of the matrix each; they are copies."""

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
+from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.strace_tracer import Tracer
@@ -40,12 +41,12 @@ def import_strace(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; times that are not
             absolute, or run backward; more than one line in a hundred unreadable; no call in it.
     """
-    tracer = Tracer(path)
+    tracer, columns = Tracer(path), Columns()
 
     def feed(reader: Reader) -> None:
         def hand_over() -> None:
             if tracer.cpus.lines:
-                reader.read("".join(f"{line}\n" for line in tracer.cpus.lines).encode())
+                reader.read(columns.split("".join(f"{line}\n" for line in tracer.cpus.lines).encode()))
             tracer.cpus.lines = []
 
         for lines in read_lines(path, progress):

@@ -35,7 +35,7 @@ class StreamWriter:
         self._held: dict[int, list[Batch]] = {}
         self._rows_held: dict[int, int] = {}
         self._all_held = 0
-        options: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
+        options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_page_checksum": True}
         self._writer = pq.ParquetWriter(self._partial, self._schema, **options)
 
     def __enter__(self) -> StreamWriter:
