@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from simulator.events import BY_CODE
 FORMAT_VERSION = 1
 HEADER_KEY = b"vmmsim"
 ROWS_PER_BATCH = 65_536
+_READ_AHEAD = 2
 
 Array = npt.NDArray[Any]
 
@@ -178,11 +180,19 @@ class ParquetStream:
         StreamError: the file is missing, truncated, corrupt, or no event stream.
     """
 
-    def __init__(self, path: Path, header: Header, rows: int, groups: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        rows: int,
+        groups: Sequence[Sequence[int]],
+        columns: Collection[str] | None = None,
+    ) -> None:
         self.path = path
         self.rows = rows
         self._header = header
         self._groups = groups
+        self._columns = columns
 
     @classmethod
     def open(cls, path: Path) -> ParquetStream:
@@ -215,21 +225,41 @@ class ParquetStream:
         """What the file says of itself."""
         return self._header
 
+    def narrowed(self, columns: Collection[str]) -> ParquetStream:
+        """Return the stream without the columns that are not named, which then take no time to read."""
+        return ParquetStream(self.path, self._header, self.rows, self._groups, columns)
+
     def batches(self, vcpu: int) -> Iterator[Batch]:
-        """Read the rows of one virtual CPU, a row group at a time, checking each."""
-        row = 0
+        """Read the rows of one virtual CPU, a row group at a time, checking each.
+
+        The next ones are read by another thread while one is at work.
+        """
         if not self._groups[vcpu]:
             return
         try:
-            with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+            with (
+                pq.ParquetFile(self.path, page_checksum_verification=True) as file,
+                ThreadPoolExecutor(1, "row groups") as reader,
+            ):
+                row = 0
+                waiting: deque[Future[Batch]] = deque()
                 for group in self._groups[vcpu]:
-                    table = file.read_row_group(group)
-                    batch = _batch_from_table(table)
-                    check_batch(batch, self.header, f"{self.path}: virtual CPU {vcpu}", row)
-                    row += len(batch)
-                    yield batch
+                    waiting.append(reader.submit(self._read, file, vcpu, group, row))
+                    row += file.metadata.row_group(group).num_rows
+                    if len(waiting) > _READ_AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
         except (pa.ArrowException, OSError) as error:
             raise StreamError(f"{self.path}: the rows are truncated or corrupt ({_first_line(error)})") from error
+
+    def _read(self, file: pq.ParquetFile, vcpu: int, group: int, first_row: int) -> Batch:
+        names = [name for name in file.schema_arrow.names if name != "vcpu"]
+        if self._columns is not None:
+            names = [name for name in names if name in self._columns]
+        batch = _batch_from_table(file.read_row_group(group, columns=names, use_threads=False))
+        check_batch(batch, self._header, f"{self.path}: virtual CPU {vcpu}", first_row)
+        return batch
 
 
 def check_stream_target(path: Path) -> None:
@@ -303,21 +333,19 @@ def check_batch(batch: Batch, header: Header, where: str, first_row: int = 0) ->
     """
     for name, values in batch.columns.items():
         column = COLUMN[name]
-        low = np.flatnonzero(values < column.least)
-        if len(low):
-            row = int(low[0])
+        if int(values.min(initial=column.least)) < column.least:
+            row = int(np.argmax(values < column.least))
             raise StreamError(
                 f"{where}, row {first_row + row}, column '{name}': {int(values[row])} is out of range, "
                 f"expected {column.least} or more ({column.about})"
             )
     for name, known, expected in (
-        ("kind", list(BY_CODE), "the code of an event kind of this version"),
-        ("device", list(range(-1, len(header.devices))), f"one of the header's {len(header.devices)} devices"),
+        ("kind", range(1, max(BY_CODE) + 1), "the code of an event kind of this version"),
+        ("device", range(-1, len(header.devices)), f"one of the header's {len(header.devices)} devices"),
     ):
-        values = batch.column(name)
-        bad = np.flatnonzero(~np.isin(values, known))
-        if len(bad):
-            row = int(bad[0])
+        values = batch.columns.get(name, np.zeros(0, dtype="int16"))
+        if int(values.max(initial=known.start)) >= known.stop:
+            row = int(np.argmax(values >= known.stop))
             raise StreamError(f"{where}, row {first_row + row}, column '{name}': {int(values[row])} is not {expected}")
 
 
@@ -354,7 +382,7 @@ def _batch_from_table(table: pa.Table) -> Batch:
             continue
         if table[name].null_count:
             raise StreamError(f"column '{name}' has empty cells")
-        columns[name] = table[name].cast(COLUMN[name].dtype).to_numpy()
+        columns[name] = table[name].cast(COLUMN[name].dtype).combine_chunks().to_numpy(zero_copy_only=False)
     return Batch(columns)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -10,6 +10,7 @@ from operator import add
 from typing import Protocol
 
 from simulator.actions import ActionCounts
+from simulator.errors import SimulatorError
 from simulator.model import CostModel
 from simulator.stream import EventStream
 
@@ -83,3 +84,17 @@ class Engine(Protocol):
             ModelError: an event has no recipe.
             RunError: the replay cannot end: a wait that nothing ends, a halt that nothing interrupts.
         """
+
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one stream under several models, in one pass over it if the engine can; all have the same stream.
+
+        Returns what came of each; in place of an outcome, the error that ended it.
+        """
+
+
+def outcome_or_error(engine: Engine, replay: Replay, progress: Progress | None) -> Outcome | SimulatorError:
+    """Run one replay; return the error that ended it in place of an outcome."""
+    try:
+        return engine.run(replay, progress)
+    except SimulatorError as error:
+        return error

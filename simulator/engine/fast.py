@@ -9,22 +9,27 @@ reference engine. All that is shared is in ``vcpu.py``, which both engines use.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
 from simulator.engine.base import Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.compiled import available
+from simulator.engine.one_pass import BeyondEngineError, UnderWay, to_the_end
 from simulator.engine.physical import Steps
+from simulator.engine.shared import SharedStream
 from simulator.engine.stretch import PlainStretching, Stretching, Walker
-from simulator.engine.vcpu import Row, VirtualCpu, outcome
+from simulator.engine.vcpu import Row, VirtualCpu
 from simulator.engine.world import World
+from simulator.errors import SimulatorError
 from simulator.model import Pricing
-from simulator.stream import Batch
+from simulator.stream import COLUMNS, Batch, ParquetStream
 
 _ROWS_THAT_PAY = 500_000
 """Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
+_OF_TIME = frozenset(column.name for column in COLUMNS) - {"idle_ns", "task", "space", "page", "site", "number"}
+"""The columns that matter where no mechanism has state."""
 
 
 class FastEngine:
@@ -41,30 +46,63 @@ class FastEngine:
 
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
-        if self._pays(replay):
-            from simulator.engine.compiled.program import NotCompiledError
-            from simulator.engine.compiled.walker import CompiledMechanisms, TooLargeError
+        outcome = self.run_all([replay], progress)[0]
+        if isinstance(outcome, SimulatorError):
+            raise outcome
+        return outcome
 
-            try:
-                return _run(replay, CompiledMechanisms, progress)
-            except (NotCompiledError, TooLargeError):
-                pass  # the plain way has no such limits, and equal outcomes
-        return _run(replay, PlainStretching, progress)
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one stream under several models in one pass over it, side by side where they are compiled.
 
-    def _pays(self, replay: Replay) -> bool:
+        See ``engine.base.Engine``.
+        """
+        compiled = [self._compiles(replay) for replay in replays]
+        found = _in_one_pass(replays, compiled, progress)
+        for i, each in enumerate(found):
+            if isinstance(each, BeyondEngineError):  # the plain way has no such limits, and equal outcomes
+                found[i] = _in_one_pass([replays[i]], [False], progress)[0]
+        return [each for each in found if not isinstance(each, BeyondEngineError)]
+
+    def _compiles(self, replay: Replay) -> bool:
         wanted = replay.rows >= _ROWS_THAT_PAY if self._compiled is None else self._compiled
         return wanted and available()
 
 
-def _run(replay: Replay, build: Callable[[Pricing, int], Stretching], progress: Progress | None) -> Outcome:
-    pricing = replay.model.start()
-    mechanisms = build(pricing, replay.stream.header.vcpus)
-    world = World(replay, pricing, mechanisms)
-    vcpus = [_ByStretch(world, number, progress, mechanisms) for number in range(replay.stream.header.vcpus)]
-    for vcpu in vcpus:
-        world.env.process(vcpu.run(vcpus))
-    world.env.run()
-    return outcome(world, vcpus)
+def _in_one_pass(
+    replays: Sequence[Replay], compiled: Sequence[bool], progress: Progress | None
+) -> list[Outcome | SimulatorError | BeyondEngineError]:
+    """Replay one stream; return what came of each replay, or what ended it."""
+    pricings = [replay.model.start() for replay in replays]
+    source = replays[0].stream
+    if isinstance(source, ParquetStream) and not any(pricing.has_state for pricing in pricings):
+        source = source.narrowed(_OF_TIME)
+    stream = SharedStream(source, len(replays))
+    under_way: list[UnderWay | BeyondEngineError] = []
+    for reader, (replay, pricing) in enumerate(zip(replays, pricings, strict=True)):
+        try:
+            mechanisms = _stretching(pricing, stream.header.vcpus, compiled=compiled[reader])
+        except BeyondEngineError as error:
+            stream.leave(reader)
+            under_way.append(error)
+            continue
+        world = World(replay, pricing, mechanisms, stream, reader)
+        vcpus = [_ByStretch(world, number, progress, mechanisms) for number in range(stream.header.vcpus)]
+        under_way.append(UnderWay(world, vcpus))
+    to_the_end([each for each in under_way if isinstance(each, UnderWay)], threads=any(compiled))
+    return [each if isinstance(each, BeyondEngineError) else each.failed or each.outcome() for each in under_way]
+
+
+def _stretching(pricing: Pricing, vcpus: int, *, compiled: bool) -> Stretching:
+    """Return the mechanisms of a replay, compiled if that is wanted and some have state.
+
+    Raises:
+        BeyondEngineError: the kernel does not know one of them.
+    """
+    if compiled and pricing.has_state:
+        from simulator.engine.compiled.walker import CompiledMechanisms
+
+        return CompiledMechanisms(pricing, vcpus)
+    return PlainStretching(pricing, vcpus)
 
 
 class _ByStretch(VirtualCpu):

@@ -6,14 +6,18 @@ total order: completions of requests, then the virtual CPUs by number, then the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.base import Outcome, Progress, Replay, outcome_or_error
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.ledger import ASK, PlainMechanisms
 from simulator.engine.physical import Steps
+from simulator.engine.shared import SharedStream
 from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
+from simulator.errors import SimulatorError
 from simulator.stream import Batch
 
 
@@ -25,12 +29,17 @@ class ReferenceEngine:
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
         pricing = replay.model.start()
-        world = World(replay, pricing, PlainMechanisms(pricing, replay.stream.header.vcpus))
+        asked = PlainMechanisms(pricing, replay.stream.header.vcpus)
+        world = World(replay, pricing, asked, SharedStream(replay.stream, 1))
         vcpus = [_RowByRow(world, number, progress) for number in range(replay.stream.header.vcpus)]
         for vcpu in vcpus:
             world.env.process(vcpu.run(vcpus))
         world.env.run()
         return outcome(world, vcpus)
+
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one after the other; see ``engine.base.Engine``."""
+        return [outcome_or_error(self, replay, progress) for replay in replays]
 
 
 class _RowByRow(VirtualCpu):

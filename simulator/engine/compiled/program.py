@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulator.engine.compiled import layout as at
-from simulator.errors import SimulatorError
+from simulator.engine.one_pass import BeyondEngineError
 from simulator.events import BY_CODE, COMPUTE_KINDS, KERNEL_COMPUTE, USER_COMPUTE
 from simulator.mechanisms.adaptive_translation import (
     RETRANSLATE,
@@ -54,7 +54,7 @@ _NAMED: tuple[tuple[type[Mechanism], int, str], ...] = (
 _FLAGS = {ShadowPaging: at.SHADOWED, NestedPaging: at.NESTED, TranslationCache: at.CACHED, Tlb: at.LOOKED_UP}
 
 
-class NotCompiledError(SimulatorError):
+class NotCompiledError(BeyondEngineError):
     """The kernel does not know a mechanism of the model, or a way in which two of them meet; the message says which."""
 
 

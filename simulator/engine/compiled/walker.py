@@ -11,6 +11,7 @@ from simulator.engine.compiled.kernel import keys_added, walk
 from simulator.engine.compiled.program import Compiler
 from simulator.engine.compiled.state import counts, first_memory, grown, stale_entries
 from simulator.engine.ledger import Prices
+from simulator.engine.one_pass import BeyondEngineError
 from simulator.errors import ModelError
 from simulator.events import BY_CODE
 from simulator.mechanisms import Event
@@ -22,7 +23,7 @@ _COLUMNS = ("kind", "count", "user_ns", "kernel_ns", "space", "page", "site", "s
 _ABSENT = {name: np.full(1, COLUMN[name].default, dtype=np.int64) for name in _COLUMNS}
 
 
-class TooLargeError(ArithmeticError):
+class TooLargeError(BeyondEngineError):
     """The ticks of a batch may not fit 64 bits; the message says so."""
 
 
