@@ -29,7 +29,7 @@ from simulator.errors import StreamError, did_you_mean
 from simulator.events import BY_CODE
 
 FORMAT_VERSION = 1
-_HEADER_KEY = b"vmmsim"
+HEADER_KEY = b"vmmsim"
 ROWS_PER_BATCH = 65_536
 _READ_AHEAD = 2
 
@@ -201,10 +201,10 @@ class ParquetStream:
             raise StreamError(f"{path}: no such file")
         try:
             with pq.ParquetFile(path) as file:
-                metadata = file.schema_arrow.metadata or {}
-                if _HEADER_KEY not in metadata:
+                metadata = file.metadata.metadata or {}
+                if HEADER_KEY not in metadata:
                     raise StreamError(f"{path}: a Parquet file, but not an event stream: it has no vmmsim header")
-                header = Header.from_json(metadata[_HEADER_KEY].decode())
+                header = Header.from_json(metadata[HEADER_KEY].decode())
                 if header.version > FORMAT_VERSION:
                     raise StreamError(
                         f"{path}: format version {header.version}, this vmmsim reads up to {FORMAT_VERSION}"
@@ -234,6 +234,8 @@ class ParquetStream:
 
         The next ones are read by another thread while one is at work.
         """
+        if not self._groups[vcpu]:
+            return
         try:
             with (
                 pq.ParquetFile(self.path, page_checksum_verification=True) as file,
@@ -295,7 +297,7 @@ def _write(stream: EventStream, path: Path, used: set[str]) -> None:
     used = used or {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
     names = [column.name for column in COLUMNS if column.name in used]
     schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
-    schema = schema.with_metadata({_HEADER_KEY: stream.header.to_json().encode()})
+    schema = schema.with_metadata({HEADER_KEY: stream.header.to_json().encode()})
     options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_page_checksum": True}
     with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1) as beside:
         written: Future[None] | None = None

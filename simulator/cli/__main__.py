@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, estimating, importing, running
+from simulator.cli import (
+    calibrating,
+    documents,
+    estimating,
+    exporting,
+    importing,
+    importing_tables,
+    importing_traces,
+    running,
+)
 from simulator.cli.options import app
 
-COMMANDS = (running, estimating, documents, importing, calibrating)
+COMMANDS = (running, estimating, documents, importing, importing_traces, importing_tables, exporting, calibrating)
 """The modules that add commands to the application."""
 
 
