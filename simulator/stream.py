@@ -94,13 +94,23 @@ class Batch:
         """Return one cell, or the column's default if the column is absent."""
         return int(self.columns[name][row]) if name in self.columns else COLUMN[name].default
 
+    def gaps(self) -> Array:
+        """Return the recorded time before each row, computation and idle time, in nanoseconds."""
+        gaps: Array = self.column("user_ns") + self.column("kernel_ns") + self.column("idle_ns")
+        return gaps
+
+    def part(self, first: int, end: int) -> Batch:
+        """Return the rows from ``first`` on, up to and without ``end``."""
+        return Batch({name: values[first:end] for name, values in self.columns.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a stream says of itself.
 
     ``recorded_ns`` is the wall time of the recording (0 for synthetic streams), ``provenance`` says where and how it
-    was made, ``tasks`` names tasks by number, ``devices`` are the names that the column ``device`` indexes.
+    was made, ``history`` what was done with it since (``workload.history``), ``tasks`` names tasks by number,
+    ``devices`` are the names that the column ``device`` indexes.
     """
 
     title: str
@@ -110,6 +120,7 @@ class Header:
     tasks: Mapping[int, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     version: int = FORMAT_VERSION
+    history: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> str:
         """Return the header as JSON, with the dictionaries of event kinds and columns: a file explains itself."""
@@ -136,6 +147,7 @@ class Header:
             tasks={int(number): str(name) for number, name in document["tasks"].items()},
             provenance=dict(document["provenance"]),
             version=int(document["version"]),
+            history=tuple(map(dict, document.get("history", ()))),
         )
 
 
