@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from simulator.errors import StreamError, did_you_mean
 from simulator.events import BY_CODE
+from simulator.units import MOST_NANOSECONDS
 
 FORMAT_VERSION = 1
 _HEADER_KEY = b"vmmsim"
@@ -139,6 +140,8 @@ class Header:
             ValueError, KeyError, TypeError, AttributeError: the text is something else.
         """
         document = json.loads(text)
+        if not 0 <= int(document["recorded_ns"]) <= MOST_NANOSECONDS:
+            raise ValueError(f"recorded_ns is {document['recorded_ns']}, expected 0 to 10^16")
         return cls(
             title=str(document["title"]),
             vcpus=int(document["vcpus"]),

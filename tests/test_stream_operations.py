@@ -216,6 +216,8 @@ def test_windows_that_are_none() -> None:
     whole = recording(PING)
     with pytest.raises(StreamError, match=r"ends at 0.000002 s, and the recording at 0.000001 s already"):
         cut(whole, 0, 2000)
+    with pytest.raises(StreamError, match="begins at 0.000001 s, and the recording ends at 0.000001 s"):
+        cut(whole, 1000)
     with pytest.raises(StreamError, match="the window is empty: it begins at 0.00000003 s"):
         cut(whole, 30, 30)
     with pytest.raises(StreamError, match="'test' has no recorded time to cut by: it is a synthetic stream"):

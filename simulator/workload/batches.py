@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.errors import StreamError
 from simulator.events import CONTEXT_SWITCH, KERNEL_COMPUTE, USER_COMPUTE, WAKE
-from simulator.stream import COLUMN, ROWS_PER_BATCH, Batch, EventStream, Header
+from simulator.stream import COLUMN, ROWS_PER_BATCH, Array, Batch, EventStream, Header, exact_sum
+from simulator.units import MOST_NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,18 @@ def gathered(batches: Iterable[Batch]) -> Iterator[Batch]:
         rows += len(batch)
     if held:
         yield joined(held)
+
+
+def recorded_moments(batch: Batch, begin: int) -> Array:
+    """Return the recorded time of each row of a virtual CPU that was at ``begin`` before the batch, nanoseconds.
+
+    Raises:
+        StreamError: the times are beyond what may be recorded.
+    """
+    if begin + sum(exact_sum(batch.column(name)) for name in ("user_ns", "kernel_ns", "idle_ns")) > MOST_NANOSECONDS:
+        raise StreamError("the gaps of a virtual CPU add up to more than 10^16 ns (115 days) of recorded time")
+    moments: Array = begin + np.cumsum(batch.gaps())
+    return moments
 
 
 def running_task(batch: Batch, task: int) -> int:

@@ -27,6 +27,9 @@ from simulator.errors import StreamError
 from simulator.stream import COLUMN, START_SIGNAL, Batch, EventStream, Header, exact_sum
 from simulator.workload.batches import gathered, row_of_computation
 
+MOST_VCPUS = 65_536
+"""Virtual CPUs that copies may have together; each is a process of its own in a replay."""
+
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
@@ -138,6 +141,8 @@ def scale(stream: EventStream, copies: int) -> Mixed:
     """
     if copies < 1:
         raise StreamError(f"expected 1 copy or more, found {copies}")
+    if copies * stream.header.vcpus > MOST_VCPUS:
+        raise StreamError(f"{copies:,} copies would have more than {MOST_VCPUS:,} virtual CPUs together")
     title = stream.header.title if copies == 1 else f"{copies} copies of {stream.header.title}"
     return _side_by_side([stream] * copies, replace(stream.header, title=title))
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from simulator.errors import StreamError
 from simulator.stream import AS_RECORDED, START_SIGNAL, Array, Batch, EventStream, Header
-from simulator.workload.batches import gathered, row_of_computation, running_task
+from simulator.workload.batches import gathered, recorded_moments, row_of_computation, running_task
 
 _MODES = ("kernel_ns", "user_ns", "idle_ns")
 
@@ -56,6 +56,8 @@ class Window:
         end = whole if end is None else end
         if end > whole:
             raise StreamError(f"the window ends at {_seconds(end)}, and the recording at {_seconds(whole)} already")
+        if begin >= whole:
+            raise StreamError(f"the window begins at {_seconds(begin)}, and the recording ends at {_seconds(whole)}")
         if begin >= end:
             raise StreamError(f"the window is empty: it begins at {_seconds(begin)} and ends at {_seconds(end)}")
         return cls(begin, end, end == whole)
@@ -210,7 +212,7 @@ def _with_moments(recording: EventStream, vcpu: int) -> Iterator[tuple[Batch, Ar
                 f"'{recording.header.title}', virtual CPU {vcpu}, row {row + int(timed[0])}: its completion takes what "
                 "time a machine gives it, so that the rows have no recorded time to cut by"
             )
-        moments = now + np.cumsum(batch.gaps())
+        moments = recorded_moments(batch, now)
         yield batch, moments
         now, row = int(moments[-1]) if len(moments) else now, row + len(batch)
 
