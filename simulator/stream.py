@@ -29,6 +29,7 @@ from simulator.units import MOST_NANOSECONDS
 
 FORMAT_VERSION = 1
 _HEADER_KEY = b"vmmsim"
+_NO_HEADER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 ROWS_PER_BATCH = 65_536
 
 Array = npt.NDArray[Any]
@@ -150,8 +151,18 @@ class Header:
             tasks={int(number): str(name) for number, name in document["tasks"].items()},
             provenance=dict(document["provenance"]),
             version=int(document["version"]),
-            history=tuple(map(dict, document.get("history", ()))),
+            history=_checked_history(document.get("history", ())),
         )
+
+
+def _checked_history(entries: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Return a history if its entries have what ``workload.history`` says."""
+    for entry in entries:
+        str(entry["operation"]), str(entry["tool"]), dict(entry["parameters"])
+        for source in entry["inputs"]:
+            str(source["title"]), str(source["content_sha256"]), dict(source.get("provenance", {}))
+            _checked_history(source.get("history", ()))
+    return tuple(map(dict, entries))
 
 
 def exact_sum(values: Array) -> int:
@@ -216,7 +227,7 @@ class ParquetStream:
                 _check_columns(path, file.schema_arrow)
                 rows = file.metadata.num_rows
                 groups = _groups_by_vcpu(path, file.metadata, header.vcpus)
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (pa.ArrowException, OSError, *_NO_HEADER) as error:
             if isinstance(error, StreamError):
                 raise
             raise StreamError(

@@ -15,10 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import COSTS, HOST, recordings
 from support import K, batch, replay, simple_model, stream
+from test_engine_laws import COSTS as LAW_COSTS
+from test_engine_laws import programs
 
 from simulator.engine.base import Outcome
 from simulator.errors import StreamError
 from simulator.events import BY_CODE, COMPUTE_KINDS
+from simulator.model import Device
+from simulator.spec.build import load_model, load_workload
 from simulator.spec.library import root
 from simulator.stream import (
     ASYNCHRONOUS,
@@ -326,6 +330,18 @@ def test_a_stream_that_waits_and_posts_may_follow_itself_in_a_wider_one() -> Non
         assert under_own_costs(together)[0].makespan == sum(under_own_costs(part)[0].makespan for part in parts)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(programs(), min_size=2, max_size=3), st.integers(0, 200))
+def test_requests_to_devices_are_joined_too(parts: list[list[list[dict[str, int]]]], service_ns: int) -> None:
+    """They take what time the machine gives them, so that only counts add up."""
+    model = simple_model(LAW_COSTS, devices={"disk": Device(service_ns, 1, 10**9)})
+    alone = [stream(*part, devices=["disk"]) for part in parts]
+    expected = sum((replay(part, model).counts.actions for part in alone), Counter())
+    for together in (mix(alone), concat(alone)):
+        checked(together)
+        assert replay(together, model).counts.actions == expected
+
+
 # What all share.
 
 
@@ -353,6 +369,25 @@ def test_the_history_grows_and_keeps_what_was_put_together(tmp_path: Path) -> No
     again = ParquetStream.open(tmp_path / "both.parquet")
     assert again.header == both.header
     assert content_hash(again) == content_hash(both)
+
+
+@pytest.mark.parametrize("name", ["forkwait-500", "compile-2files-j2"])
+def test_windows_of_shipped_recordings_end_when_they_ended(name: str) -> None:
+    """To the nanosecond, but for the gaps that were shorter than the host's costs say."""
+    _, workload, _ = load_workload(root() / "workloads" / "recorded" / f"{name}.yaml")
+    _, model, _ = load_model(root() / "cost_models" / "recording-host" / "native.yaml")
+    assert workload.recording is not None and isinstance(workload.stream, WithoutHostCosts)
+    costs = {kind: int(ns) for kind, ns in enumerate(workload.stream.costs.tolist()) if ns >= 0}
+    length = workload.recording.header.recorded_ns
+    windows = [cut(workload.recording, length * n // 10, length * (n + 2) // 10) for n in (1, 4, 7)]
+    ticks = model.machine.clock.ticks_per_ns
+    for window in windows:
+        taken = WithoutHostCosts.of(window, costs)
+        late = replay(taken, model).makespan - window.header.recorded_ns * ticks
+        assert 0 <= late <= taken.clipping.nanoseconds * ticks
+    taken = WithoutHostCosts.of(concat(windows), costs)
+    late = replay(taken, model).makespan - sum(window.header.recorded_ns for window in windows) * ticks
+    assert 0 <= late <= taken.clipping.nanoseconds * ticks
 
 
 @pytest.mark.parametrize("name", ["forkwait-500", "compile-2files-j2"])

@@ -167,6 +167,16 @@ def test_a_plot_without_an_event_is_drawn_all_the_same() -> None:
         assert_apart(timeline(summary, "only computation"))
 
 
+@pytest.mark.parametrize("length", [1, 5, 239, 10**16])
+def test_recordings_of_any_length_are_shown_and_drawn(length: int) -> None:
+    rows = [{"kind": K["syscall"], "user_ns": length}, {"kind": K["page_fault"], "count": 10**6}]
+    summary = Summary.of(recording(rows))
+    assert summary.timeline is not None
+    assert timeline_text(summary.timeline, 1).count("█") >= 2
+    with style.settings():
+        assert_apart(timeline(summary, "a"))
+
+
 def test_the_same_recording_gives_the_same_bytes(tmp_path: Path) -> None:
     summary = Summary.of(recording([{"kind": K["syscall"], "user_ns": 1000}]))
     for suffix in (".png", ".svg"):

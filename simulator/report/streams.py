@@ -16,7 +16,7 @@ from simulator.workload.summary import BINS, GROUPS, MODES, CpuSummary, Summary,
 
 COLUMNS = 60
 """Characters across a timeline in the terminal."""
-_SHOWN = 8
+_SHOWN, _CPUS_SHOWN = 8, 16
 _LABEL, _BARS = 10, "▁▂▃▄▅▆▇█"
 _MODE_NAMES = {"user_ns": "user", "kernel_ns": "kernel", "idle_ns": "idle"}
 
@@ -87,7 +87,7 @@ def _history(entries: Sequence[Mapping[str, Any]], indent: int = 1) -> Iterable[
         parameters = "".join(f", {_parameter(key, value)}" for key, value in entry["parameters"].items())
         yield f"{'  ' * indent}{entry['operation']}{parameters} ({entry['tool']}), of"
         for source in entry["inputs"]:
-            yield f"{'  ' * (indent + 1)}{source['title']}, rows SHA-256 {source['content_sha256'][:16]}…"
+            yield f"{'  ' * (indent + 1)}{source['title']}, rows SHA-256 {str(source['content_sha256'])[:16]}…"
             yield from _history(source.get("history", ()), indent + 2)
 
 
@@ -114,12 +114,14 @@ def _cpus(summary: Summary) -> Table:
     """Return where the time of each virtual CPU went; what is not told of it is the rest of the recorded time."""
     columns = [Column("virtual CPU"), *(Column(name, numeric=True) for name in ("rows", "events"))]
     columns += [Column(name, numeric=True) for mode in MODES for name in (_MODE_NAMES[mode], "%")]
-    rows = [_cpu(str(number), cpu, summary.header.recorded_ns) for number, cpu in enumerate(summary.cpus)]
+    shown = enumerate(summary.cpus[:_CPUS_SHOWN])
+    rows = [_cpu(str(number), cpu, summary.header.recorded_ns) for number, cpu in shown]
     total = CpuSummary(summary.rows, sum(cpu.events for cpu in summary.cpus))
     total.times.update(summary.times)
-    if len(rows) > 1:
+    if len(summary.cpus) > 1:
         rows.append(_cpu("all", total, summary.header.recorded_ns * len(summary.cpus)))
-    return grid_table("Time by virtual CPU", Grid(tuple(columns), rows))
+    title = _top("Time by virtual CPU", "the first", len(summary.cpus), _CPUS_SHOWN)
+    return grid_table(title, Grid(tuple(columns), rows))
 
 
 def _cpu(name: str, cpu: CpuSummary, whole: int) -> tuple[str, ...]:
@@ -137,7 +139,7 @@ def _tasks(summary: Summary) -> Table | None:
         for name, times in list(tasks.items())[:_SHOWN]
     ]
     columns = (Column("task"), Column("user", numeric=True), Column("kernel", numeric=True))
-    return grid_table(_top("Computation by task", "tasks", len(tasks)), Grid(columns, shown))
+    return grid_table(_top("Computation by task", "those that computed most", len(tasks)), Grid(columns, shown))
 
 
 def _by_task(summary: Summary) -> dict[str, dict[str, int]]:
@@ -157,7 +159,9 @@ def _spaces(summary: Summary) -> Table | None:
     torn_down = sum(space.torn_down for space in summary.spaces.values())
     names = ("page faults", "page-table writes", "events")
     columns = (Column("address space"), *(Column(name, numeric=True) for name in names))
-    title = _top(f"Address spaces: {len(most):,}, torn down: {torn_down:,}", "by page faults", len(most))
+    title = _top(
+        f"Address spaces: {len(most):,}, torn down: {torn_down:,}", "those with the most page faults", len(most)
+    )
     return grid_table(title, Grid(columns, rows))
 
 
@@ -176,8 +180,8 @@ def _devices(summary: Summary) -> Table | None:
     return grid_table("Devices", Grid(columns, rows))
 
 
-def _top(title: str, what: str, number: int) -> str:
-    return f"{title}; the first {_SHOWN} of {number:,} {what}" if number > _SHOWN else title
+def _top(title: str, what: str, number: int, shown: int = _SHOWN) -> str:
+    return f"{title}; {shown} of {number:,}, {what}" if number > shown else title
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

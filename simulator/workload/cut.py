@@ -89,8 +89,10 @@ class Signals:
     @classmethod
     def of(cls, recording: EventStream, window: Window) -> Signals:
         """Find the signals that the window waits for; reads the recording twice, up to the window's end."""
-        awaited = [part.column("waits") for part, _ in _every(recording, window, with_next=True)]
-        numbers = np.unique(np.concatenate([[START_SIGNAL], *awaited]))
+        numbers = np.array([START_SIGNAL])
+        for part, _ in _every(recording, window, with_next=True):
+            waits = part.column("waits")
+            numbers = np.union1d(numbers, waits[waits >= 0])
         times = np.full(len(numbers), window.end, np.int64)
         posted = np.zeros(len(numbers), np.bool_)
         times[numbers == START_SIGNAL] = 0

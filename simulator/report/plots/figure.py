@@ -157,13 +157,12 @@ def dress_across(axes: Axes, origin: float) -> None:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
-    axes.xaxis.set_major_formatter(FuncFormatter(tick))
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     axes.grid(axis="x")
     axes.axvline(origin, color=INK, linewidth=0.6)
 
 
-def tick(value: float, _position: int | None = None) -> str:
-    """Return what stands beside a tick."""
+def _tick(value: float, _position: int | None = None) -> str:
     return typographic(f"{value:,.10g}")
 
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from simulator.errors import InputError
-from simulator.report.plots.figure import Sheet, axes_at, log_ticks, short_tick, tick
+from simulator.report.plots.figure import Sheet, axes_at, log_ticks, short_tick
 from simulator.report.plots.style import (
     BLUE,
     FOOT,
@@ -155,6 +155,6 @@ def _shares(axes: Axes, over_time: Timeline, edges: Any) -> None:
 def _over_time(axes: Axes, edges: Sequence[float]) -> None:
     axes.set_xlim(edges[0], edges[-1])
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(tick))
+    axes.xaxis.set_major_formatter(FuncFormatter(short_tick))
     axes.grid(axis="both")
     axes.yaxis.set_label_coords((_LABEL - _LEFT) / _ACROSS, 0.5)
