@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from operator import add
 from typing import Protocol
 
 from simulator.actions import ActionCounts
@@ -40,11 +42,19 @@ class CpuTime:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a replay: counts, and times in ticks. Engines agree when their outcomes are equal."""
+    """What came of a replay: the counts of each virtual CPU, and times in ticks.
 
-    counts: ActionCounts
+    Engines agree when their outcomes are equal.
+    """
+
+    vcpu_counts: tuple[ActionCounts, ...]
     vcpus: tuple[CpuTime, ...]
     physical_cpus: tuple[CpuTime, ...]
+
+    @property
+    def counts(self) -> ActionCounts:
+        """What all virtual CPUs did."""
+        return reduce(add, self.vcpu_counts)
 
     @property
     def makespan(self) -> int:
