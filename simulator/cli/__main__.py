@@ -11,10 +11,21 @@ from simulator.cli import (
     importing_tables,
     importing_traces,
     running,
+    streams,
 )
 from simulator.cli.options import app
 
-COMMANDS = (running, estimating, documents, importing, importing_traces, importing_tables, exporting, calibrating)
+COMMANDS = (
+    running,
+    estimating,
+    documents,
+    importing,
+    importing_traces,
+    importing_tables,
+    exporting,
+    streams,
+    calibrating,
+)
 """The modules that add commands to the application."""
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.table import Table
 
 from simulator.report import show
-from simulator.report.show import View
 from simulator.report.tables import Column, Grid, grid_table, human_seconds
+from simulator.report.view import View
 from simulator.stream import Header
 from simulator.workload.importers.kvm_stat import KvmStat, report
 from simulator.workload.importers.perf import ImportReport

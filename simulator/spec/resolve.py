@@ -122,7 +122,7 @@ class Resolver:
         recording = node.child("recording")
         if recording is not None and isinstance(recording.value, str):
             found = shown(_found(recording, "workload", path.parent, ("recording",)))
-            node = _with(node, "recording", replace(recording, value=found))
+            node = _with_defaults(_with(node, "recording", replace(recording, value=found)), {"copies": None})
         for key in _FOLLOWED:
             child = node.child(key)
             if child is not None and (isinstance(child.value, str) or not child.is_scalar):
