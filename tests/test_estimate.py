@@ -35,7 +35,7 @@ from simulator.stream import AS_RECORDED, BLOCKING, START_SIGNAL, EventStream, H
 REFERENCE, FAST = ENGINES["reference"], ENGINES["fast"]
 
 
-class Clocked:
+class Clocked(Engine):
     """An engine, and a clock that stands still but for the rows that the engine replays."""
 
     name = "clocked"
@@ -217,7 +217,7 @@ def test_samples_have_a_largest_size() -> None:
     assert sample.drawn == MOST_ROWS
 
 
-class Silent:
+class Silent(Engine):
     """An engine that does nothing."""
 
     name = "silent"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.compiled import available
 from simulator.engine.one_pass import BeyondEngineError, UnderWay, to_the_end
@@ -37,7 +37,7 @@ _OF_TIME = frozenset(column.name for column in COLUMNS) - {"idle_ns", "task", "s
 """The columns that matter where no mechanism has state."""
 
 
-class FastEngine:
+class FastEngine(Engine):
     """Replays by the stretch; see ``engine.base.Engine``.
 
     ``compiled``: whether mechanisms with state are compiled, if numba is installed; by default where a replay has so

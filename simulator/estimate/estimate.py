@@ -251,7 +251,7 @@ def _ticks(workload: Workload, model: CostModel, outcome: Outcome, times: float)
 
 
 @dataclass
-class _Known:
+class _Known(Engine):
     """An engine that has replayed already what it is asked for."""
 
     name: str

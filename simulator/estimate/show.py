@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from simulator.estimate.estimate import ReplayEstimate, RunEstimate
-from simulator.report.show import View
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds
+from simulator.report.view import View
 
 _COLUMNS = (
     Column("workload"),

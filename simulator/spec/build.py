@@ -38,12 +38,18 @@ from simulator.spec.validation import validate
 from simulator.spec.workload import WorkloadSpec
 from simulator.stream import AS_RECORDED, START_SIGNAL, EventStream, ParquetStream, exact_sum
 from simulator.workload.assumed import Assumed
+from simulator.workload.combine import scale
+from simulator.workload.cut import cut
 from simulator.workload.recorded import Clipping, WithoutHostCosts
 
 Where = tuple[str | int, ...]
 S = TypeVar("S", bound=Spec)
 
 _LONG_RUN_ROWS = 30_000_000
+_WHOSE_COSTS = (
+    "these are the costs of the machine that made the recording, recording-host/native where a .parquet file stands "
+    "alone; a workload with 'recording' and 'host_costs' names another"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +379,12 @@ class _Builder:
             return None
 
     def _recorded(self, where: Where, name: str, spec: WorkloadSpec) -> Workload | None:
-        recording = ParquetStream.open(find(spec.recording or "", "workload", Path()))
+        file = ParquetStream.open(find(spec.recording or "", "workload", Path()))
+        try:
+            recording, rows = self._selected(spec, file)
+        except StreamError as error:
+            self.fault((*where, "copies" if spec.cut is None else "cut"), str(error))
+            return None
         kinds, devices, events, interacts = _survey(recording)
         if not kinds:
             self.fault((*where, "recording"), "the recording holds no events")
@@ -388,13 +399,22 @@ class _Builder:
             return None
         computed = WithoutHostCosts.of(recording, costs)
         stream: EventStream = computed
-        rows = recording.rows
         if spec.assume is not None:
             stream = assumed = Assumed(computed, spec.assume.assumptions())
             kinds, rows = kinds | assumed.kinds(), assumed.rows()
         kinds = _with_interrupts(kinds, spec.timer, devices)
         traits = False, interacts, recording, computed.clipping
         return Workload(name, stream, spec.timer, kinds, devices, rows, events, *traits)
+
+    @staticmethod
+    def _selected(spec: WorkloadSpec, file: ParquetStream) -> tuple[EventStream, int]:
+        """Return the window and the copies of a recording that a workload asks for, and how many rows these are."""
+        recording: EventStream = file
+        rows = file.rows
+        if spec.cut is not None:
+            recording = cut(recording, spec.cut.begin, spec.cut.end)
+            rows = sum(len(batch) for vcpu in range(recording.header.vcpus) for batch in recording.batches(vcpu))
+        return (recording if spec.copies is None else scale(recording, spec.copies)), rows * (spec.copies or 1)
 
     def _host_costs(self, where: Where, host: CostModel, kinds: frozenset[int]) -> dict[int, int]:
         """Return what one event of each kind cost on the machine recorded, in nanoseconds."""
@@ -407,7 +427,7 @@ class _Builder:
             try:
                 price = pricing.price(kind)
             except ModelError as error:
-                self.fault((*where, "mechanisms"), str(error))
+                self.fault((*where, "mechanisms"), f"{error}; {_WHOSE_COSTS}")
                 continue
             nanoseconds, rest = divmod(price or 0, host.machine.clock.ticks_per_ns)
             if rest or price is None:
