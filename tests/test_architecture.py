@@ -23,6 +23,7 @@ ORDER = (
     ("reprice",),
     ("earlier",),
     ("run",),
+    ("analysis",),
     ("report",),
     ("calibrate",),
     ("cli",),
