@@ -26,6 +26,7 @@ ORDER = (
     ("analysis",),
     ("report",),
     ("calibrate",),
+    ("notebook",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, explaining, importing, running
+from simulator.cli import calibrating, comparing, documents, explaining, importing, running
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, importing, calibrating, explaining)
+COMMANDS = (running, documents, importing, calibrating, comparing, explaining)
 """The modules that add commands to the application."""
 
 
