@@ -23,8 +23,10 @@ ORDER = (
     ("reprice",),
     ("earlier",),
     ("run",),
+    ("analysis",),
     ("report",),
     ("calibrate", "estimate"),
+    ("notebook",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

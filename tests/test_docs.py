@@ -61,7 +61,10 @@ def test_shell_and_python_examples_run_in_order(tmp_path: Path) -> None:
         done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert len(commands()) >= 8
-    for name, text in blocks("python"):
+    scripts: dict[str, str] = {}
+    for name, text in blocks("python"):  # the blocks of one page are one program
+        scripts[name] = scripts.get(name, "") + text
+    for name, text in scripts.items():
         done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{name}\n{done.stderr}"
 

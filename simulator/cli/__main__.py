@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from simulator.cli import (
     calibrating,
+    comparing,
     documents,
     estimating,
+    explaining,
     exporting,
     importing,
     importing_tables,
@@ -18,6 +20,8 @@ from simulator.cli.options import app
 COMMANDS = (
     running,
     estimating,
+    comparing,
+    explaining,
     documents,
     importing,
     importing_traces,

@@ -17,7 +17,20 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 F = TypeVar("F", bound=Callable[..., None])
 
-VERBS = ("run", "estimate", "import", "export", "stream", "validate", "show", "list", "calibrate", "schema")
+VERBS = (
+    "run",
+    "estimate",
+    "compare",
+    "explain",
+    "import",
+    "export",
+    "stream",
+    "validate",
+    "show",
+    "list",
+    "calibrate",
+    "schema",
+)
 """The commands in the order in which `vmmsim --help` lists them."""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -94,6 +94,15 @@ class Experiment:
     models: Mapping[str, CostModel]
     overrides: tuple[Override, ...]
     warnings: tuple[str, ...]
+
+    def only(self, workloads: Collection[str], models: Collection[str]) -> Experiment:
+        """Return a part of the experiment, without its references: some workloads under some models."""
+        return replace(
+            self,
+            spec=self.spec.model_copy(update={"references": []}),
+            workloads={name: workload for name, workload in self.workloads.items() if name in workloads},
+            models={name: model for name, model in self.models.items() if name in models},
+        )
 
 
 def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
