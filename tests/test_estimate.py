@@ -18,7 +18,7 @@ from support import K, simple_model, stream
 from test_cli import EXPERIMENT, MODEL, WORKLOAD, refused, vmmsim
 
 from simulator.engine import ENGINES
-from simulator.engine.base import Engine, Outcome, Progress, Replay, outcome_or_error
+from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.errors import RunError, SimulatorError
 from simulator.estimate import fixed, measure, show
 from simulator.estimate.estimate import RunEstimate, estimate, peak_memory
@@ -52,9 +52,6 @@ class Clocked(Engine):
         rows = sum(len(batch) for v in range(replay.stream.header.vcpus) for batch in replay.stream.batches(v))
         self.now += rows * self._seconds_per_row
         return self._inner.run(replay, progress)
-
-    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
-        return [outcome_or_error(self, replay, progress) for replay in replays]
 
 
 def estimated(experiment: Experiment, seconds_per_row: float = 1e-4, plots: bool = False) -> RunEstimate:
@@ -225,9 +222,6 @@ class Silent(Engine):
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         return Outcome((), (), ())
 
-    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
-        return [self.run(replay) for replay in replays]
-
 
 class Slow:
     """A stream whose first batch takes 5 seconds to draw, and every other 1 second."""
@@ -389,6 +383,13 @@ def test_estimate_as_json_with_settings(folder: Path) -> None:
     assert found["seconds"]["total"] == pytest.approx(sum(v for k, v in found["seconds"].items() if k != "total"))
     assert found["events"] == sum(each["events"] for each in found["replays"]) >= 301_000
     assert found["memory_bytes"] > 10 * 2**20
+
+
+def test_an_estimate_is_for_the_engine_that_is_named(folder: Path) -> None:
+    assert (
+        "replayed by the engine 'reference'" in vmmsim("estimate", "e.yaml", "--engine", "reference", cwd=folder).stdout
+    )
+    assert "no engine 'quick'" in refused(vmmsim("estimate", "e.yaml", "--engine", "quick", cwd=folder))
 
 
 def test_estimate_refuses_what_run_refuses(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.console import print_view, watched
-from simulator.cli.options import AsJson, Settings, app, exit_codes
+from simulator.cli.options import AsJson, EngineName, Settings, app, exit_codes
 from simulator.errors import InputError
 
 
@@ -22,15 +22,18 @@ def estimate(
     settings: Settings = [],  # noqa: B006 (typer wants a literal default)
     as_json: AsJson = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="With plots and report.html, as in a run.")] = True,
+    engine: EngineName = "fast",
 ) -> None:
     """Say what a run will take, before it runs: events, rows, time, memory and disk, from samples of its workloads."""
+    from simulator.engine import engine_named
     from simulator.estimate.estimate import estimate as estimated
     from simulator.estimate.show import estimate_view
     from simulator.spec.build import load_experiment
 
+    chosen = engine_named(engine)
     loaded = load_experiment(_one_experiment(experiment), settings)
     with watched() as progress:
-        found = estimated(loaded, plots=plots, started=time.process_time(), progress=progress)
+        found = estimated(loaded, chosen, plots=plots, started=time.process_time(), progress=progress)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print_view(estimate_view(found), as_json)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simulator.engine.base import Engine, Outcome, Progress, Replay
-from simulator.errors import SimulatorError
 from simulator.estimate.fixed import (
     DRAWING_BYTES,
     LOADING_SECONDS,
@@ -262,10 +261,6 @@ class _Known(Engine):
         """Return the outcome of a sample."""
         (workload,) = (name for name, stream in self.streams.items() if stream is replay.stream)
         return self.outcomes[workload, replay.model.name]
-
-    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
-        """Return the outcomes of samples."""
-        return [self.run(replay, progress) for replay in replays]
 
 
 def _as_published(references: list[ReferenceSpec]) -> list[ComparisonRow]:
