@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
 from test_cli import EXPERIMENT, MODEL, WORKLOAD, vmmsim
+from test_plots import assert_apart
 from test_reprice import FULL, KINDS, prices, programs, tables, with_costs, workload
 
 from simulator.analysis.differences import differences
@@ -94,6 +95,19 @@ def test_a_changed_cost_has_the_whole_difference_which_is_count_times_change(
     assert all(p.parameter == f"costs.{action}" for p in found.parameters)
 
 
+def test_where_one_parameter_differs_idle_time_is_its_own_too() -> None:
+    costs = {"syscall": "1000 cycles", "rdtsc": "10 cycles"}
+    rows = [{"kind": K["syscall"]}]
+    before = replayed(stream(rows, rows), simple_model(costs), costs={"syscall": {"cost": "1000 cycles"}})
+    shared = simple_model({**costs, "syscall": "3000 cycles"}, physical_cpus=1)
+    after = replayed(stream(rows, rows), shared, costs={"syscall": {"cost": "3000 cycles"}})
+    found = explain(before, after)
+    assert [(p.event, p.action) for p in found.contributions] == [("", "waiting"), ("syscall", "syscall")]
+    (share,) = found.parameters
+    assert (share.parameter, share.before, share.after) == ("costs.syscall", "1000 cycles", "3000 cycles")
+    assert share.seconds == found.difference == Fraction(5, 10**6)
+
+
 def test_a_faster_clock_leaves_computation_in_nanoseconds_alone() -> None:
     model = simple_model({"syscall": "1000 cycles"})
     faster = with_costs(model, replace(model.costs, clock=replace(model.costs.clock, mhz=2000)))
@@ -137,7 +151,7 @@ NEW: Mapping[str, Any] = {"model": {"costs": {"x": {"cost": "2 ns", "source": "b
 def test_differences_leave_out_what_no_replay_reads() -> None:
     found = list(differences(OLD, NEW))
     assert [(d.name, d.before, d.after, d.is_price) for d in found] == [
-        ("costs.x.cost", "1 ns", "2 ns", True),
+        ("costs.x", "1 ns", "2 ns", True),
         ("mechanisms.m.n", "1", "...", False),
     ]
     assert found[1].part == "mechanisms.m"
@@ -148,8 +162,9 @@ def test_the_waterfall_says_when_its_axis_is_cut(scale: int) -> None:
     ends = (("a", Fraction(scale)), ("b", Fraction(scale) + Fraction(1, 2)))
     figure = waterfall("w: total time", ends, [("more", Fraction(1)), ("less", Fraction(-1, 2))], "total")
     (axes,) = figure.axes
-    assert axes.get_xlabel() == "total time (s)" if scale == 1 else "total time (s, axis does not begin at 0)"
+    assert axes.get_xlabel() == "total time (s)" if scale == 1 else "total time (s, axis cut)"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "more", "less", "b"]
+    assert_apart(figure)
     assert axes.get_xlim()[0] == (0 if scale == 1 else 99.5)
 
 

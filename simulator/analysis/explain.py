@@ -8,7 +8,8 @@ Each contribution is split in two. With counts m and n, and prices p and q, n q 
 change of the count at the mean price, and (q - p) (m + n) / 2, the change of the price at the mean count. The split
 treats both sides alike: explained the other way round, every number changes its sign. By parameter, the change of a
 price belongs to the cost of its action, and to the clock as far as that made it; the change of counts belongs to
-everything else that differs, taken together; waits and idle time hang on all of it, and stand for themselves.
+everything else that differs, taken together; waits and idle time hang on all of it, and stand for themselves. Where one
+parameter is all that differs, the whole difference is its own.
 """
 
 from __future__ import annotations
@@ -176,7 +177,12 @@ def explain(before: Side, after: Side, of: Total = "total") -> Explanation:
     """
     cells = [*_cells(before, after, of), *(_waits(before, after) if of == "total" else ())]
     changed = tuple(differences(before.inputs, after.inputs))
-    shares = _by_parameter(before, after, cells, changed)
+    whole = after.time(of) - before.time(of)
+    if len(changed) == 1:
+        (one,) = changed
+        shares = [ParameterShare(one.name, one.before, one.after, whole)] if whole else []
+    else:
+        shares = list(_by_parameter(before, after, cells, changed))
     found = Explanation(
         workload=_workload(before, after),
         before=before.label,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.console import print_view, watched
+from simulator.cli.console import labels, print_view, watched
 from simulator.cli.options import AsJson, Settings, app, exit_codes
 from simulator.errors import InputError, did_you_mean
 
@@ -81,10 +81,11 @@ def _results(first: str, second: str, workloads: Sequence[str], model: str) -> l
     _check_names(workloads, known[0], "workload")
     _check_names([model] if model else [], known[1], "model")
     wanted = [k for k in common if (not workloads or k[0] in workloads) and model in ("", k[1])]
+    here, there = labels([Path(first), Path(second)])
     return [
         (
-            side(before, *key, label=f"{_name(key[1], key[2])} in {first}"),
-            side(after, *key, label=f"{_name(key[1], key[2])} in {second}"),
+            side(before, *key, label=f"{_name(key[1], key[2])} in {here}"),
+            side(after, *key, label=f"{_name(key[1], key[2])} in {there}"),
         )
         for key in wanted
     ]
