@@ -14,13 +14,14 @@ parameter is all that differs, the whole difference is its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
 from simulator.actions import ActionCounts
 from simulator.analysis.differences import Difference, differences
+from simulator.analysis.shapley import shapley
 from simulator.engine.base import CpuTime
 from simulator.errors import InputError, RunError, did_you_mean
 from simulator.events import BY_CODE
@@ -32,6 +33,8 @@ Total = Literal["total", "busy"]
 
 WAITING, IDLE = "waiting", "idle"
 _HALF = Fraction(1, 2)
+MEANS = "changes of prices at mean counts, changes of counts at mean prices"
+SHAPLEY = "the Shapley value of each setting: its mean effect over all orders of setting them, by replays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Explanation:
     parameters: tuple[ParameterShare, ...]
     changed: tuple[Difference, ...]
     remark: str
+    method: str = MEANS
 
     @property
     def difference(self) -> Fraction:
@@ -199,6 +203,18 @@ def explain(before: Side, after: Side, of: Total = "total") -> Explanation:
         if sum(part.seconds for part in parts) != found.difference:
             raise RunError(f"the contributions to '{found.workload}' do not add up to the difference")
     return found
+
+
+def by_setting(found: Explanation, settings: Sequence[str], time: Callable[[tuple[str, ...]], Fraction]) -> Explanation:
+    """Return an explanation whose parameters are the settings that lead from ``before`` to ``after``.
+
+    ``time`` is the total in seconds under some of the settings; it is asked for each of their sets.
+    """
+    shares = shapley(len(settings), lambda made: time(tuple(settings[each] for each in made)))
+    named = [ParameterShare(text, "", "", seconds) for text, seconds in zip(settings, shares, strict=True)]
+    if sum(shares) != found.difference:
+        raise RunError(f"the shares of the settings of '{found.workload}' do not add up to the difference")
+    return replace(found, parameters=tuple(sorted(named, key=_size)), method=SHAPLEY)
 
 
 def _size(part: Contribution | ParameterShare) -> Fraction:

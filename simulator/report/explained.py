@@ -107,7 +107,7 @@ def view(found: Sequence[Explanation]) -> View:
         parts.append(sentence(each))
         if each.contributions:
             parts.append(grid_table(f"{each.workload}: {each.before} -> {each.after}", _contributions(each)))
-            parts.append(grid_table("by parameter: the change of a price at the mean count", _parameters(each)))
+            parts.append(grid_table(f"by parameter: {each.method}", _parameters(each)))
         if each.remark:
             parts.append(f"note: {each.remark}")
     return View(tuple(parts), [document(each) for each in found])
@@ -154,7 +154,7 @@ def document(found: Explanation) -> dict[str, Any]:
         **_both(found.difference),
         "sentence": sentence(found),
         "remark": found.remark,
-        "method": "change of counts at mean prices, change of prices at mean counts",
+        "method": found.method,
         "contributions": [
             {"event": p.event, "action": p.action, "actions_before": p.before, "actions_after": p.after}
             | _both(p.seconds)
