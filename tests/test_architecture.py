@@ -25,7 +25,7 @@ ORDER = (
     ("run",),
     ("analysis",),
     ("report",),
-    ("calibrate",),
+    ("calibrate", "estimate"),
     ("notebook",),
     ("cli",),
 )

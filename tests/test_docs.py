@@ -29,7 +29,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
 def commands() -> list[str]:
     """Return the lines of shell examples that begin with vmmsim, without those that need a recording of one's own."""
     lines = (line for _, text in blocks("sh") for line in text.splitlines())
-    return sorted({line.split("  #")[0].strip() for line in lines if line.startswith("vmmsim ") and "mine" not in line})
+    own = (line.split("  #")[0].strip() for line in lines if line.startswith("vmmsim ") and "mine" not in line)
+    return list(dict.fromkeys(own))
 
 
 @pytest.mark.skipif(

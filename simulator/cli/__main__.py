@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, comparing, documents, explaining, importing, running
+from simulator.cli import (
+    calibrating,
+    comparing,
+    documents,
+    estimating,
+    explaining,
+    exporting,
+    importing,
+    importing_tables,
+    importing_traces,
+    running,
+    streams,
+)
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, importing, calibrating, comparing, explaining)
+COMMANDS = (
+    running,
+    estimating,
+    documents,
+    importing,
+    importing_traces,
+    importing_tables,
+    exporting,
+    streams,
+    comparing,
+    explaining,
+    calibrating,
+)
 """The modules that add commands to the application."""
 
 
