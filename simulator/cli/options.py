@@ -18,7 +18,8 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 F = TypeVar("F", bound=Callable[..., None])
 
 VERBS = (
-    "run", "estimate", "import", "export", "stream", "validate", "show", "list", "compare", "explain", "calibrate", "schema",
+    "run", "estimate", "import", "export", "stream", "validate", "show", "list", "compare", "explain", "calibrate",
+    "schema",
 )  # fmt: skip
 """The commands in the order in which `vmmsim --help` lists them."""
 

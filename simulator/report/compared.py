@@ -12,8 +12,8 @@ from rich.table import Table
 
 from simulator.analysis.compare import Compared, ComparedRow
 from simulator.errors import InputError
-from simulator.report.show import View
 from simulator.report.tables import MISSING, Column, Grid, grid_table, human_ratio, human_seconds
+from simulator.report.view import View
 from simulator.report.writer import check_directory, whole_directory, write_csv
 
 COMPARED_FILE = "compared.csv"

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from simulator.analysis.explain import Contribution, Explanation, ParameterShare
 from simulator.errors import InputError
-from simulator.report.show import View
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds
+from simulator.report.view import View
 from simulator.report.writer import check_directory, whole_directory, write_csv
 from simulator.result import rounded
 
