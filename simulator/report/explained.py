@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -96,7 +97,7 @@ def steps(found: Explanation, by_parameter: bool = False) -> list[tuple[str, Fra
 
 def _step(part: Contribution | ParameterShare) -> str:
     if isinstance(part, ParameterShare):
-        return part.parameter
+        return re.sub(r"^models\.[^.=]+\.(costs\.)?", "", part.parameter)  # short: the model stands beside its total
     return f"{part.event}: {part.action}" if part.event else part.action
 
 
