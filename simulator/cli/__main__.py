@@ -28,6 +28,8 @@ COMMANDS = (
     importing_tables,
     exporting,
     streams,
+    comparing,
+    explaining,
     calibrating,
 )
 """The modules that add commands to the application."""
