@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 
 from simulator.analysis.parameter import Parameter
+from simulator.costs import CostTable
 from simulator.engine import ENGINES
 from simulator.model import CostModel
 from simulator.reprice import reprice
 from simulator.result import Replayed
 from simulator.run import Progress, replay
 from simulator.spec.build import Experiment, Workload, rebuild
+from simulator.units import TICKS_PER_CYCLE, Cost
 
 Values = tuple[Fraction, ...]
 """A value for each parameter, in their order."""
@@ -37,7 +41,7 @@ class Evaluator:
         self._progress = progress
         self._built: dict[tuple[str, ...], Experiment] = {(): experiment}
         self._counted: dict[tuple[tuple[str, ...], str], Replayed] = {}
-        self._waited: dict[tuple[tuple[str, ...], str, Values], Replayed] = {}
+        self._waited: dict[tuple[tuple[str, ...], str, tuple[tuple[str, int], ...]], Replayed] = {}
 
     def base(self, model: str) -> Replayed:
         """Return the replay under a model as the experiment has it.
@@ -47,8 +51,10 @@ class Evaluator:
         """
         return self._counts((), self.experiment.models[model])
 
-    def at(self, model: str, values: Values) -> Replayed:
-        """Return the replay under a model for some values, costs to the nearest tick.
+    def at(self, model: str, values: Values, costs: Mapping[str, int] = MappingProxyType({})) -> Replayed:
+        """Return the replay under a model for some values, and for some costs in ticks.
+
+        Costs among the values are to the nearest tick.
 
         Raises:
             RunError: a replay cannot end.
@@ -59,12 +65,13 @@ class Evaluator:
         priced = self._experiment(settings).models[model]
         for p, value in given:
             priced = p.priced(priced, value) if p.is_cost else priced
+        priced = with_costs(priced, costs)
         counted = self._counts(settings, priced)
         if counted.ticks == priced.start().ticks:
             return counted
         if not counted.why_replay:
             return reprice(counted, priced.costs)
-        key = (settings, model, tuple(value for p, value in given if p.is_cost))
+        key = (settings, model, tuple(priced.start().ticks.items()))
         if key not in self._waited:
             self._waited[key] = self.run(priced, self._experiment(settings).workloads[self.workload])
         return self._waited[key]
@@ -90,6 +97,19 @@ class Evaluator:
         if key not in self._counted:
             self._counted[key] = self.run(model, self._experiment(settings).workloads[self.workload])
         return self._counted[key]
+
+
+def with_costs(model: CostModel, ticks: Mapping[str, int]) -> CostModel:
+    """Return a model with some costs exchanged, given in ticks, without bounds."""
+    exchanged = {
+        action: replace(model.costs.entries[action], cost=_cost(cost), low=None, high=None)
+        for action, cost in ticks.items()
+    }
+    return replace(model, costs=CostTable({**model.costs.entries, **exchanged}, model.costs.clock))
+
+
+def _cost(ticks: int) -> Cost:
+    return Cost(Fraction(ticks, TICKS_PER_CYCLE), in_cycles=True)
 
 
 def seconds(replayed: Replayed) -> Fraction:
