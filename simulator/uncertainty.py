@@ -98,9 +98,10 @@ def ratio(mine: Sequence[Form], base: Sequence[Form]) -> Range | None:
     Of one virtual CPU each, the extremes are found by Dinkelbach's method: at a ratio r, the corner at which
     mine − r · base is greatest has a ratio at least as great as r, and after finitely many corners none has.
     """
-    if any(form.less(NO_TIME).low <= 0 for form in base):
+    busy = [form for form in base if form.less(NO_TIME).high]
+    if not busy or any(form.less(NO_TIME).low <= 0 for form in busy):
         return None
-    each = [[_extremes(over, under) for under in base] for over in mine]
+    each = [[_extremes(over, under) for under in busy] for over in mine]
     return Range(*(max(min(found[i] for found in row) for row in each) for i in range(3)))
 
 
