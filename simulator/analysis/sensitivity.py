@@ -51,8 +51,8 @@ class Sensitivity:
 
     ``of`` says what derivatives are of, and ``why_busy`` why they are not of the total. ``swings`` are of the total,
     the widest first, from replays where something waits. ``corner``: the total with all costs at their low, as they
-    are, and at their high. ``variance``, in seconds squared: of the total, if each cost is uniform between its bounds and
-    independent of the others. Both only where nothing waits, and the latter where there is one virtual CPU.
+    are, and at their high. ``variance``, in seconds squared: of the total, if each cost is uniform between its bounds
+    and independent of the others. Both only where nothing waits, and the latter where there is one virtual CPU.
     """
 
     workload: str

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.report.plots.figure import Sheet, axes_at
 from simulator.report.plots.style import BLUE, GAP, INK, ORANGE, POINTS, SINGLE_COLUMN, WHITE, settings
-from simulator.report.plots.text import inches, shortened, typographic
+from simulator.report.plots.text import inches, shortened, typographic, wrap
 from simulator.report.tables import time_unit
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from simulator.analysis.breakeven import BreakEven, Point
     from simulator.analysis.frontier import Frontier
     from simulator.analysis.parameter import Parameter
-    from simulator.analysis.sensitivity import Swing
+    from simulator.analysis.sensitivity import Sensitivity
 
-_LEFT, _FOOT, _HEIGHT = 0.62, 0.42, 1.9
+_LEFT, _FOOT, _HEIGHT = 0.62, 0.54, 1.9
 _COLOURS: tuple[tuple[str, Any], ...] = ((BLUE, "-"), (ORANGE, (0, (4, 1.5))))
 _MARK: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "color": INK, "markeredgecolor": WHITE}
 _BAR = 0.16  # inches from one bar of a tornado to the next
+_BARS = 12  # of a tornado: those after them could hardly be seen
 _CONTOURS = 7
 
 
@@ -43,6 +44,8 @@ def break_even(found: BreakEven) -> Figure:
             legend.append(Patch(facecolor=INK, alpha=0.15, label="other costs low to high"))
         if found.crossings:
             legend.append(Line2D([], [], label="break-even", **_MARK))
+        if found.possible:
+            legend.append(Patch(facecolor=INK, label="where it can be"))
         sheet = Sheet(SINGLE_COLUMN, f"{found.workload} – break-even", legend)
         figure = sheet.figure(_FOOT + _HEIGHT + 0.1)
         axes = axes_at(figure, _LEFT, _FOOT, SINGLE_COLUMN - _LEFT - GAP, _HEIGHT)
@@ -94,8 +97,12 @@ def _value_axis(axes: Axes, parameter: Parameter) -> None:
 
 
 def _named(parameter: Parameter, room: float) -> str:
-    unit = {"x": "times what it is", "": "count"}.get(parameter.unit, parameter.unit)
-    return f"{shortened(parameter.path.removeprefix('models.'), room - inches(f' ({unit})'))} ({unit})"
+    """Return what an axis is called: the path in words on at most two lines, and the unit."""
+    unit = {"x": "times what it costs", "": "count"}.get(parameter.unit, parameter.unit)
+    path = parameter.path.removeprefix("models.").replace(".costs.", ": ").replace(",", ", ")
+    path = path.replace("{", "").replace("}", "")
+    lines = wrap(f"{path} ({unit})", room).split("\n")
+    return "\n".join(lines if len(lines) < 3 else [shortened(path, room), f"({unit})"])
 
 
 def _tick(value: float, _position: int | None = None) -> str:
@@ -109,7 +116,7 @@ def frontier(found: Frontier) -> Figure:
         legend: list[Any] = [Line2D([], [], color=INK, linewidth=1.6, label=label)]
         title = f"{found.workload} – {found.models[0]} over {found.models[1]}"
         figure = Sheet(SINGLE_COLUMN, title, legend).figure(_FOOT + 2.3 + 0.1)
-        axes = axes_at(figure, _LEFT, _FOOT, SINGLE_COLUMN - _LEFT - 0.62, 2.3)
+        axes = axes_at(figure, _LEFT + 0.1, _FOOT, SINGLE_COLUMN - _LEFT - 0.72, 2.3)
         across, up = ([float(value) for value in values] for values in found.values)
         ratios = [[float(ratio) for ratio in row] for row in found.ratios]
         shades = axes.contourf(across, up, ratios, levels=_CONTOURS, cmap="cividis")
@@ -129,8 +136,10 @@ def frontier(found: Frontier) -> Figure:
         return figure
 
 
-def tornado(title: str, nominal: Fraction, swings: Sequence[Swing]) -> Figure:
+def tornado(found: Sensitivity) -> Figure:
     """Draw by how many percent a total changes as each cost goes to its low and to its high, the widest on top."""
+    swings, nominal = found.swings[:_BARS], found.total
+    title = f"{found.workload} under {found.model} – what its costs' bounds do"
     with settings():
         legend: list[Any] = [Patch(facecolor=BLUE, edgecolor=INK, hatch="////", label="cost at its low")]
         legend.append(Patch(facecolor=ORANGE, edgecolor=INK, label="cost at its high"))
