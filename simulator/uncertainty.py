@@ -17,6 +17,7 @@ from typing import NamedTuple
 from simulator.costs import CostEntry
 from simulator.engine.base import Outcome
 from simulator.model import CostModel
+from simulator.result import Replayed, UncertaintyRow, exact_cycles, exact_seconds, rounded
 
 Key = tuple[str, CostEntry]
 """What makes two costs one quantity: the action, and all that is known of its cost."""
@@ -103,6 +104,37 @@ def ratio(mine: Sequence[Form], base: Sequence[Form]) -> Range | None:
         return None
     each = [[_extremes(over, under) for under in busy] for over in mine]
     return Range(*(max(min(found[i] for found in row) for row in each) for i in range(3)))
+
+
+def row(
+    replayed: Replayed, model: CostModel, base: Replayed | None, base_model: CostModel | None
+) -> UncertaintyRow | None:
+    """Return between what the total of a replay lies; None if something waits, or if it is certain, as is its ratio.
+
+    ``base`` is the replay of the baseline, if there is one.
+    """
+    if replayed.why_replay:
+        return None
+    mine = forms(replayed.outcome, model)
+    whole, relative = total(mine), None
+    if base is not None and base_model is not None and not base.why_replay:
+        relative = ratio(mine, forms(base.outcome, base_model))
+    costs = len({key for form in mine for key, term in form.terms.items() if term.low != term.high})
+    if not costs and (relative is None or relative.low == relative.high):
+        return None
+    clock = replayed.clock
+    busy = [sum(form.less(NO_TIME)[end] for form in mine) for end in (0, 2)]
+    ticks = [int(seconds * clock.ticks_per_second) for seconds in (whole.low, whole.high, *busy)]
+    return UncertaintyRow(
+        replayed.workload,
+        replayed.model,
+        replayed.point,
+        costs,
+        *map(exact_cycles, ticks[:2]),
+        *(exact_seconds(end, clock) for end in ticks[:2]),
+        *map(exact_cycles, ticks[2:]),
+        *([None, None] if relative is None else [rounded(relative.low, 12), rounded(relative.high, 12)]),
+    )
 
 
 def _extremes(over: Form, under: Form) -> Range:

@@ -89,7 +89,7 @@ def _proof(found: BreakEven) -> Iterator[str]:
     else:
         meet = moved.low - found.difference(0) / found.slope
         beyond = " (a cost below zero)" if meet < 0 else ""
-        unit = "1 x" if moved.unit == FACTOR else f"1 {moved.unit}"
+        unit = {"cycles": "cycle"}.get(moved.unit, f"1 {moved.unit}")
         yield (
             f"  certain: the difference is a straight line, {human_seconds(abs(found.slope))} for each {unit}, and "
             f"would be zero at {moved.text(meet)}{beyond}"
