@@ -19,7 +19,7 @@ from simulator.errors import InputError
 from simulator.events import ACTIVITY_KINDS
 from simulator.result import Replayed
 from simulator.spec.build import Experiment
-from simulator.uncertainty import forms, taken
+from simulator.uncertainty import NO_TIME, forms, taken
 
 CURVE_POINTS = 33
 Pair = tuple[str, str]
@@ -156,7 +156,7 @@ def lines(evaluator: Evaluator, models: Pair, moved: Parameter) -> Lines:
         slopes.append([each / model.machine.clock.ticks_per_second for each in ticks])
     times = []
     for begin, slope in zip(starts, slopes, strict=True):
-        each = [form.less(type(form)({})) for form in begin]
+        each = [form.less(NO_TIME) for form in begin]
         times.append(tuple(MaxMin([[Line(r[i], s)] for r, s in zip(each, slope, strict=True)]) for i in range(3)))
     less = [
         [(a.less(b), s - t) for b, t in zip(starts[1], slopes[1], strict=True)]

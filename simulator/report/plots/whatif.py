@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.report.plots.figure import Sheet, axes_at
 from simulator.report.plots.style import BLUE, GAP, INK, ORANGE, POINTS, SINGLE_COLUMN, WHITE, settings
-from simulator.report.plots.text import inches, shortened, typographic, wrap
+from simulator.report.plots.text import inches, shortened, typographic
 from simulator.report.tables import time_unit
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _named(parameter: Parameter, room: float) -> str:
     unit = {"x": "times what it costs", "": "count"}.get(parameter.unit, parameter.unit)
     path = parameter.path.removeprefix("models.").replace(".costs.", ": ").replace(",", ", ")
     path = path.replace("{", "").replace("}", "")
-    lines = wrap(f"{path} ({unit})", room).split("\n")
-    return "\n".join(lines if len(lines) < 3 else [shortened(path, room), f"({unit})"])
+    whole = f"{path} ({unit})"
+    return whole if inches(whole) <= room else f"{shortened(path, room)}\n({unit})"
 
 
 def _tick(value: float, _position: int | None = None) -> str:
