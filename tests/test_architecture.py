@@ -25,7 +25,8 @@ ORDER = (
     ("run",),
     ("analysis",),
     ("report",),
-    ("calibrate",),
+    ("calibrate", "estimate"),
+    ("notebook",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

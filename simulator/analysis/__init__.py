@@ -1,1 +1,1 @@
-"""What follows from replays: at what price two models cost the same, and how totals hang on costs."""
+"""What results say about one another and about prices: why one takes longer, where two meet, what totals hang on."""

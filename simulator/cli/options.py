@@ -17,7 +17,22 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 F = TypeVar("F", bound=Callable[..., None])
 
-VERBS = ("run", "validate", "show", "list", "breakeven", "sensitivity", "import", "calibrate", "schema")
+VERBS = (
+    "run",
+    "estimate",
+    "compare",
+    "explain",
+    "breakeven",
+    "sensitivity",
+    "import",
+    "export",
+    "stream",
+    "validate",
+    "show",
+    "list",
+    "calibrate",
+    "schema",
+)
 """The commands in the order in which `vmmsim --help` lists them."""
 
 

@@ -12,8 +12,8 @@ from simulator.analysis.lines import Interval
 from simulator.analysis.parameter import FACTOR, Parameter
 from simulator.analysis.sensitivity import Sensitivity
 from simulator.analysis.sobol import Sobol
-from simulator.report.show import View
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_percent, human_seconds
+from simulator.report.view import View
 from simulator.result import rounded
 from simulator.spec.build import Experiment
 from simulator.units import cycles

@@ -189,7 +189,7 @@ def log_ticks(axis: Axis, most: int) -> None:
     """Give a logarithmic axis whose limits are set ticks at decades, and between them where there are few decades."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(FixedLocator(list(_log_places(low, high, most))))
-    axis.set_major_formatter(FuncFormatter(_log_tick))
+    axis.set_major_formatter(FuncFormatter(short_tick))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -208,6 +208,11 @@ def _log_places(low: float, high: float, most: int) -> Iterator[float]:
                 yield place
 
 
-def _log_tick(value: float, _position: int | None = None) -> str:
-    thousands = max(0, math.floor(math.log10(value) + 1e-9) // 3)
+def short_tick(value: float, _position: int | None = None) -> str:
+    """Return what stands beside a tick at 0 or above, thousands as k, millions as M.
+
+    >>> short_tick(0), short_tick(0.5), short_tick(2e7)
+    ('0', '0.5', '20M')
+    """
+    thousands = max(0, math.floor(math.log10(value) + 1e-9) // 3) if value else 0
     return f"{value / 10 ** (3 * thousands):g}{('', 'k', 'M', 'G', 'T', 'P')[thousands]}"

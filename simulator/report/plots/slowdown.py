@@ -29,13 +29,15 @@ from simulator.report.plots.figure import (
     text_beside,
     whisker_handle,
 )
-from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, PAGE_HEIGHT, SINGLE_COLUMN, Style
+from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, MODEL_STYLES, PAGE_HEIGHT, SINGLE_COLUMN, Style, settings
 from simulator.report.plots.text import inches, lines, widest
 from simulator.report.tables import human_ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from simulator.analysis.compare import Compared
 
 _NAME = 1.2  # inches for the name of a group
 _BETWEEN = 0.6  # bars that would fit between two groups of bars
@@ -54,6 +56,20 @@ def slowdown(inputs: Inputs) -> Picture:
     bars = _Slowdown(sheet, ratios, marks, bounds, styles, inputs.baseline or "the baseline")
     sizes = [bars.size(case) for case in ratios]
     return Picture(pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH), bars.draw)
+
+
+def compared(title: str, found: Compared) -> list[Figure]:
+    """Draw the total times of several results over those of the first, a group for each workload under each model."""
+    ratios: Bars = {}
+    for row in found.rows:
+        if row.result != found.labels[0] and row.relative_to_first is not None:
+            case = Case(row.workload, ", ".join(filter(None, (row.model, row.point))))
+            ratios.setdefault(case, {})[row.result] = float(row.relative_to_first)
+    styles = {label: MODEL_STYLES[n % len(MODEL_STYLES)] for n, label in enumerate(found.labels) if n}
+    bars = _Slowdown(Sheet(SINGLE_COLUMN, title, handles(styles)), ratios, {}, {}, styles, found.labels[0])
+    with settings():
+        sizes = [bars.size(case) for case in ratios]
+        return [bars.draw(cases) for cases in pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH)]
 
 
 @dataclass(frozen=True)
