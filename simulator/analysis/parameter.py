@@ -103,7 +103,7 @@ def parameter(experiment: Experiment, path: str, between: tuple[str, str]) -> Pa
 
 
 def decimal(value: Fraction, step: Fraction) -> str:
-    """Return a value rounded to six digits below the step's first, without trailing zeros.
+    """Return a value as a decimal fine enough to tell its steps apart, without trailing zeros.
 
     >>> decimal(Fraction(2, 3), Fraction(1, 1000)), decimal(Fraction(1200), Fraction(1))
     ('0.667', '1200')
