@@ -282,7 +282,10 @@ def test_interrupting_exits_with_130_and_writes_nothing(folder: Path) -> None:
         WORKLOAD.replace("syscall: 1000", "repeat: {times: 9000000, events: [{syscall: 1}]}")
     )
     process = subprocess.Popen(
-        [*VMMSIM, "run", "e.yaml", "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True
+        [*VMMSIM, "run", "e.yaml", "--out", "out", "--engine", "reference"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(4)
     process.send_signal(signal.SIGINT)

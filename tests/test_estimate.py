@@ -6,6 +6,7 @@ import doctest
 import json
 import sys
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from test_cli import EXPERIMENT, MODEL, WORKLOAD, refused, vmmsim
 
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Progress, Replay
-from simulator.errors import RunError
+from simulator.errors import RunError, SimulatorError
 from simulator.estimate import fixed, measure, show
 from simulator.estimate.estimate import RunEstimate, estimate, peak_memory
 from simulator.estimate.measure import FIRST_ROWS, MOST_ROWS, further_growth, memory, replaying
@@ -41,7 +42,6 @@ class Clocked(Engine):
 
     def __init__(self, seconds_per_row: float, inner: Engine = FAST) -> None:
         self.now = 0.0
-        self.replayed: list[int] = []
         self._inner = inner
         self._seconds_per_row = seconds_per_row
 
@@ -51,7 +51,6 @@ class Clocked(Engine):
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         rows = sum(len(batch) for v in range(replay.stream.header.vcpus) for batch in replay.stream.batches(v))
         self.now += rows * self._seconds_per_row
-        self.replayed.append(rows)
         return self._inner.run(replay, progress)
 
 
@@ -167,6 +166,29 @@ def test_time_is_scaled_by_rows(folder: Path) -> None:
     assert found.rows == 100_002
 
 
+class InOnePass(Clocked):
+    """Several models take twice the time of one."""
+
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        begin = self.now
+        found = super().run_all(replays, progress)
+        if len(replays) > 1:
+            self.now = begin + 2 * (self.now - begin) / len(replays)
+        return found
+
+
+@pytest.mark.parametrize("models", [2, 3, 8])
+def test_what_one_pass_takes_is_shared_out_among_the_models(folder: Path, models: int) -> None:
+    names = [f"model{number}.yaml" for number in range(models)]
+    for name in names:
+        (folder / name).write_text((folder / "m.yaml").read_text())
+    text = f"document: experiment\ntitle: one pass\nworkloads: [long.yaml]\nmodels: [{', '.join(names)}]\n"
+    (folder / "e.yaml").write_text(text)
+    engine = InOnePass(0.001)
+    found = estimate(load_experiment(folder / "e.yaml"), engine, plots=False, clock=engine.clock)
+    assert [each.seconds for each in found.replays] == pytest.approx([2 * 100 / models] * models)
+
+
 def test_samples_grow_until_they_take_long_enough(folder: Path) -> None:
     workload = load_experiment(folder / "e.yaml").workloads["long"]
     model = load_model(folder / "m.yaml")[1]
@@ -178,9 +200,9 @@ def test_samples_grow_until_they_take_long_enough(folder: Path) -> None:
         (9, 100_000),
     ):
         engine = Clocked(1e-5)
-        measured = replaying(engine, Sample(workload, engine.clock), model, least, engine.clock)
+        measured = replaying(engine, Sample(workload, engine.clock), [model], least, engine.clock)
         assert measured.rows == pytest.approx(expected, abs=1)
-        assert measured.seconds == pytest.approx(measured.rows * 1e-5)
+        assert measured.seconds == pytest.approx((measured.rows * 1e-5,))
 
 
 def test_samples_have_a_largest_size() -> None:
@@ -188,7 +210,7 @@ def test_samples_have_a_largest_size() -> None:
     workload = Workload("w", rows, None, frozenset({K["syscall"]}), frozenset(), 4_096_000, 4_096_000)
     engine = Clocked(0.0, Silent())
     sample = Sample(workload, engine.clock)
-    assert replaying(engine, sample, simple_model(), 1.0, engine.clock).rows == MOST_ROWS
+    assert replaying(engine, sample, [simple_model()], 1.0, engine.clock).rows == MOST_ROWS
     assert sample.drawn == MOST_ROWS
 
 
@@ -225,7 +247,7 @@ def test_drawing_rows_takes_what_comes_first_once_and_then_time_by_the_row(grown
     slow = Slow(10)
     sample = Sample(Workload("w", slow, None, frozenset(), frozenset(), 1000, 1000), slow.clock)
     sample.grow(grown)
-    assert sample.seconds_to_draw(1000) == pytest.approx(seconds)
+    assert sample.seconds_to_draw() == pytest.approx(seconds)
 
 
 def test_what_a_run_starts_with_is_added(folder: Path) -> None:
@@ -363,7 +385,15 @@ def test_estimate_as_json_with_settings(folder: Path) -> None:
     assert found["memory_bytes"] > 10 * 2**20
 
 
+def test_an_estimate_is_for_the_engine_that_is_named(folder: Path) -> None:
+    assert (
+        "replayed by the engine 'reference'" in vmmsim("estimate", "e.yaml", "--engine", "reference", cwd=folder).stdout
+    )
+    assert "no engine 'quick'" in refused(vmmsim("estimate", "e.yaml", "--engine", "quick", cwd=folder))
+
+
 def test_estimate_refuses_what_run_refuses(folder: Path) -> None:
+    assert "'.' is a directory: name one experiment" in refused(vmmsim("estimate", ".", cwd=folder))
     assert "no experiment 'nowhere'" in refused(vmmsim("estimate", "nowhere", cwd=folder))
     assert "did you mean" in refused(vmmsim("estimate", "e.yaml", "--set", "models.m.costs.sycsall=1", cwd=folder))
 

@@ -50,6 +50,9 @@ app = typer.Typer(
     add_completion=False,
 )
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="fast; or reference, event by event, which is the definition of correct.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, Settings, app, exit_codes
+from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def run(
             "again, without a replay.",
         ),
     ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", help="fast; or reference, event by event, which is the definition of correct.")
-    ] = "fast",
+    engine: EngineName = "fast",
 ) -> None:
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result

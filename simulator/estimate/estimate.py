@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from simulator.estimate.fixed import (
     drawing,
     yardstick,
 )
-from simulator.estimate.measure import Replaying, layout, memory, replaying, warm_up
+from simulator.estimate.measure import layout, memory, replaying, warm_up
 from simulator.estimate.sample import Clock, Sample
 from simulator.events import EVENTS_PER_INTERRUPT
 from simulator.model import CostModel
@@ -35,12 +35,15 @@ from simulator.stream import EventStream, content_hash
 
 _ALL_SAMPLES_SECONDS = 1.0
 _SAMPLE_SECONDS = (0.01, 0.25)
-"""The least that the sample of one workload under one model takes: within these, so that all take about the above."""
+"""The least that the sample of one workload takes: within these, so that all take about the above."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayEstimate:
-    """What the replay of one workload under one model will take; ``sampled`` is how many rows were replayed for it."""
+    """What the replay of one workload under one model will take: time in one pass with the others, memory alone.
+
+    ``sampled`` is how many rows were replayed for it.
+    """
 
     workload: str
     model: str
@@ -108,6 +111,7 @@ def estimate(
     seconds = {
         "start": started + loading,
         "recordings": estimator.hashing(),
+        "rows": estimator.drawing(),
         "replays": sum(each.seconds for each in replays),
         "tables": tables.seconds + PRINTING_SECONDS * slowness,
         "plots": drawn.seconds * slowness,
@@ -116,7 +120,7 @@ def estimate(
         engine=engine.name,
         replays=replays,
         seconds=seconds,
-        memory=base + max(each.memory for each in replays) + (DRAWING_BYTES if plots else 0),
+        memory=base + estimator.memory(replays) + (DRAWING_BYTES if plots else 0),
         disk=tables.size + (drawn.svg + drawn.png + page if plots else 0),
         took=clock() - begin,
     )
@@ -152,48 +156,56 @@ class _Estimator:
         self._samples = {name: Sample(workload, clock) for name, workload in experiment.workloads.items()}
         self._streams: dict[str, EventStream] = {}
         self._outcomes: dict[tuple[str, str], Outcome] = {}
-        pairs = len(experiment.workloads) * len(experiment.models)
         least, most = _SAMPLE_SECONDS
-        self._least_seconds = min(most, max(least, _ALL_SAMPLES_SECONDS / pairs))
+        self._least_seconds = min(most, max(least, _ALL_SAMPLES_SECONDS / len(experiment.workloads)))
 
     def warm_up(self) -> float:
-        """Replay a few rows of each workload under each model; return how long the slowest took, in seconds."""
-        models = self._experiment.models.values()
-        samples = self._samples.values()
-        return max(warm_up(self._engine, sample, model, self._clock) for sample in samples for model in models)
+        """Replay a few rows of each workload; return how long the slowest took, in seconds."""
+        models = list(self._experiment.models.values())
+        return max(warm_up(self._engine, sample, models, self._clock) for sample in self._samples.values())
 
     def replays(self, progress: RunProgress | None) -> tuple[ReplayEstimate, ...]:
         """Estimate each workload under each model."""
         found: list[ReplayEstimate] = []
-        total = len(self._experiment.workloads) * len(self._experiment.models)
-        for name, workload in self._experiment.workloads.items():
-            sample = self._samples[name]
-            laid_out = layout(sample)
-            for model in self._experiment.models.values():
-                if progress:
-                    progress(f"a sample of {name} under {model.name}", len(found), total)
-                measured = replaying(self._engine, sample, model, self._least_seconds, self._clock)
-                self._outcomes[name, model.name] = measured.outcome
-                found.append(self._replay(workload, model, measured, laid_out))
+        models = list(self._experiment.models.values())
+        for done, (name, sample) in enumerate(self._samples.items()):
+            if progress:
+                progress(f"a sample of {name}", done, len(self._samples))
+            measured = replaying(self._engine, sample, models, self._least_seconds, self._clock)
             self._streams[name] = sample.stream(sample.longest)
+            for model, seconds, outcome in zip(models, measured.seconds, measured.outcomes, strict=True):
+                self._outcomes[name, model.name] = outcome
+                found.append(self._replay(sample, model, outcome, measured.rows, seconds))
         return tuple(found)
 
-    def _replay(self, workload: Workload, model: CostModel, measured: Replaying, laid_out: int) -> ReplayEstimate:
-        sample = self._samples[workload.name]
-        rows = sample.drawn if sample.whole else max(workload.rows, sample.drawn)
-        times = rows / measured.rows
-        events = workload.events + _ticks(workload, model, measured.outcome, times)
-        if sample.whole and measured.rows == sample.drawn:
-            events = priced(workload, model, measured.outcome).events
+    def _replay(
+        self, sample: Sample, model: CostModel, outcome: Outcome, replayed: int, seconds: float
+    ) -> ReplayEstimate:
+        """Estimate a replay from that of a sample, its number of rows, and its seconds."""
+        workload, times = sample.workload, sample.rows / replayed
+        events = workload.events + _ticks(workload, model, outcome, times)
+        if sample.whole and replayed == sample.drawn:
+            events = priced(workload, model, outcome).events
         return ReplayEstimate(
             workload=workload.name,
             model=model.name,
-            rows=rows,
+            rows=sample.rows,
             events=events,
-            seconds=sample.seconds_to_draw(rows) + measured.seconds * times,
-            memory=laid_out + round(memory(self._engine, sample, model, measured.rows)),
-            sampled=measured.rows,
+            seconds=seconds * times,
+            memory=round(memory(self._engine, sample, model, replayed)),
+            sampled=replayed,
         )
+
+    def drawing(self) -> float:
+        """Return how long it takes to draw the rows of all workloads, or to read them, in seconds."""
+        return sum(sample.seconds_to_draw() for sample in self._samples.values())
+
+    def memory(self, replays: Sequence[ReplayEstimate]) -> int:
+        """Return how much memory the replays of one workload under all models need, where that is most, in bytes."""
+        needed = {name: layout(sample) for name, sample in self._samples.items()}
+        for each in replays:
+            needed[each.workload] += each.memory
+        return max(needed.values())
 
     def hashing(self) -> float:
         """Return how long it takes to hash all recordings, in seconds."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 import tracemalloc
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
-from simulator.engine.base import Engine, Outcome, Replay
+from simulator.engine.base import Engine, Outcome
 from simulator.estimate.sample import Clock, Sample
 from simulator.model import CostModel
+from simulator.run import outcomes
 from simulator.stream import ROWS_PER_BATCH, EventStream
 
+_WARM_UP_ROWS = 256
 FIRST_ROWS = 2048
 """Rows of each virtual CPU in the first sample that is measured."""
 MOST_ROWS = 2**20
@@ -30,15 +33,19 @@ _PARTS = 16  # the batches of a traced sample
 
 @dataclass(frozen=True, slots=True)
 class Replaying:
-    """What replaying a sample took: its rows, all virtual CPUs together, seconds, and the outcome."""
+    """What replaying a sample took: its rows, all virtual CPUs together; seconds and outcome, by model."""
 
     rows: int
-    seconds: float
-    outcome: Outcome
+    seconds: tuple[float, ...]
+    outcomes: tuple[Outcome, ...]
 
 
-def replaying(engine: Engine, sample: Sample, model: CostModel, least_seconds: float, clock: Clock) -> Replaying:
-    """Replay samples that grow until one takes so many seconds, or is the whole workload, or the largest allowed.
+def replaying(
+    engine: Engine, sample: Sample, models: Sequence[CostModel], least_seconds: float, clock: Clock
+) -> Replaying:
+    """Replay samples under all models, in one pass as a run does, and share out what it took.
+
+    Samples grow until one takes so many seconds, or is the whole workload, or the largest allowed.
 
     Raises:
         RunError, ModelError: a replay of the workload fails.
@@ -48,15 +55,34 @@ def replaying(engine: Engine, sample: Sample, model: CostModel, least_seconds: f
         sample.grow(rows)
         stream = sample.stream(rows)
         begin = clock()
-        outcome = _run(engine, stream, sample, model)
+        found = _run(engine, stream, sample, models)
         seconds = clock() - begin
         if seconds >= least_seconds or rows >= MOST_ROWS or (sample.whole and rows >= sample.longest):
-            return Replaying(sum(len(batch) for batches in stream.rows for batch in batches), seconds, outcome)
+            break
         growth = min(_GROWTH, 1.5 * least_seconds / seconds) if seconds else _GROWTH
         rows = min(max(rows + 1, round(rows * growth)), MOST_ROWS)
+    replayed = sum(len(batch) for batches in stream.rows for batch in batches)
+    shares = _shared_out(seconds, lambda model: _run(engine, stream, sample, [model]), models, clock)
+    return Replaying(replayed, shares, tuple(found))
 
 
-def warm_up(engine: Engine, sample: Sample, model: CostModel, clock: Clock) -> float:
+def _shared_out(
+    seconds: float, alone: Callable[[CostModel], object], models: Sequence[CostModel], clock: Clock
+) -> tuple[float, ...]:
+    """Return each model's share of what one pass takes, in the ratio of what they take alone.
+
+    One pass does not take longer than one after the other, unless something in it had to be compiled.
+    """
+    marks = [clock()]
+    for model in models:
+        alone(model)
+        marks.append(clock())
+    whole = marks[-1] - marks[0]
+    scale = min(1.0, seconds / whole) if whole else 0.0
+    return tuple(scale * (end - begin) for begin, end in pairwise(marks))
+
+
+def warm_up(engine: Engine, sample: Sample, models: Sequence[CostModel], clock: Clock) -> float:
     """Replay a few rows, as what comes first is slow once; return how long it took, in seconds.
 
     Raises:
@@ -64,14 +90,13 @@ def warm_up(engine: Engine, sample: Sample, model: CostModel, clock: Clock) -> f
     """
     sample.grow(1)
     begin = clock()
-    _run(engine, sample.stream(FIRST_ROWS // _TRACED_SHARE), sample, model)
+    _run(engine, sample.stream(_WARM_UP_ROWS), sample, models)
     return clock() - begin
 
 
-def _run(engine: Engine, stream: EventStream, sample: Sample, model: CostModel) -> Outcome:
+def _run(engine: Engine, stream: EventStream, sample: Sample, models: Sequence[CostModel]) -> list[Outcome]:
     """Replay a sample in the way in which the engine would replay the whole workload."""
-    workload = sample.workload
-    return engine.run(Replay(stream, model, workload.timer_hz, workload.rows))
+    return outcomes(engine, replace(sample.workload, stream=stream), models)
 
 
 def memory(engine: Engine, sample: Sample, model: CostModel, rows: int) -> float:
@@ -84,7 +109,7 @@ def memory(engine: Engine, sample: Sample, model: CostModel, rows: int) -> float
     part = max(1, each // _PARTS)
     streams = [sample.stream(n, part) for n in (each // 4, each // 2, each)]
     quarter, half, full, unparted = (
-        _peak(partial(_run, engine, stream, sample, model)) for stream in (*streams, sample.stream(each))
+        _peak(partial(_run, engine, stream, sample, [model])) for stream in (*streams, sample.stream(each))
     )
     by_row = max(0.0, (unparted - full) / max(1, each - part))
     whole = sample.workload.rows / vcpus

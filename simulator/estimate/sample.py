@@ -40,6 +40,11 @@ class Sample:
         return max(map(_length, self._batches))
 
     @property
+    def rows(self) -> int:
+        """How many rows the workload has: as it says, if not all of them were drawn."""
+        return self.drawn if self.whole else max(self.workload.rows, self.drawn)
+
+    @property
     def whole(self) -> bool:
         """Whether the workload has no rows beyond those drawn."""
         return all(source is None for source in self._sources)
@@ -64,16 +69,16 @@ class Sample:
         else:
             self._batches[vcpu].append(batch)
 
-    def seconds_to_draw(self, rows: int) -> float:
-        """Return how long it takes to draw so many rows of the workload.
+    def seconds_to_draw(self) -> float:
+        """Return how long it takes to draw all rows of the workload.
 
         What comes before the first batch is there once, such as the shuffle of a mix; later batches take their time by
         the row. Where none was drawn, they are taken to be like the first.
         """
-        later = rows - self.drawn + self._later_rows
+        later = self.rows - self.drawn + self._later_rows
         if self._later_rows:
             return self._first + self._later / self._later_rows * later
-        return self._first * max(1.0, rows / self.drawn) if self.drawn else 0.0
+        return self._first * max(1.0, self.rows / self.drawn) if self.drawn else 0.0
 
     def stream(self, rows: int, per_batch: int | None = None) -> MemoryStream:
         """Return up to so many rows of each virtual CPU, drawn before, in batches as they were drawn or smaller.
