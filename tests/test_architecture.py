@@ -20,9 +20,11 @@ ORDER = (
     ("spec",),
     ("engine",),
     ("result",),
+    ("reprice",),
+    ("earlier",),
     ("run",),
     ("report",),
-    ("calibrate",),
+    ("calibrate", "estimate"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

@@ -104,7 +104,7 @@ def test_run_writes_everything(folder: Path) -> None:
         "relative_to_baseline": "1",
     }
     result = json.loads((folder / "out" / "result.json").read_text())
-    assert result["schema_version"] == 1
+    assert result["schema_version"] == 2
     assert result["experiment"]["models"]["m"]["costs"]["syscall"]["cost"] == "10 cycles"
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
@@ -439,6 +439,26 @@ def test_a_killed_run_leaves_no_result_that_looks_whole(folder: Path) -> None:
             assert (folder / "out" / "report.html").read_text().rstrip().endswith("</html>")
     assert vmmsim("run", "e.yaml", "--out", "out", cwd=folder).returncode == 0
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_both_engines_write_the_same_files(tmp_path: Path) -> None:
+    for engine in ("fast", "reference"):
+        done = vmmsim("run", "recorded", "--no-plots", "--engine", engine, "--out", tmp_path / engine, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for name in ("totals.csv", "breakdown.csv", "comparison.csv"):
+        assert (tmp_path / "fast" / name).read_bytes() == (tmp_path / "reference" / name).read_bytes()
+    results = [json.loads((tmp_path / engine / "result.json").read_text()) for engine in ("fast", "reference")]
+    assert [result.pop("engine") for result in results] == ["fast", "reference"]
+    for result in results:
+        del result["wall_seconds"], result["events_per_second"]
+    assert results[0] == results[1]
+
+
+def test_an_unknown_engine_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    done = vmmsim("run", "recorded", "--engine", "fst", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no engine 'fst'" in done.stderr
+    assert "did you mean 'fast'?" in done.stderr
 
 
 # Streams to work with.

@@ -53,14 +53,17 @@ def test_yaml_examples_are_valid(name_and_text: tuple[str, str], tmp_path: Path)
     assert check_document(path)[1] == []
 
 
-def test_shell_examples_run_in_order(tmp_path: Path) -> None:
-    """In one folder as they stand, but runs first, since other examples show what they wrote."""
+def test_shell_and_python_examples_run_in_order(tmp_path: Path) -> None:
+    """In one folder, runs first, since other examples show what they wrote; then those in Python."""
     shutil.copytree(root() / "experiments", tmp_path / "experiments")
     for command in sorted(commands(), key=lambda line: " run " not in line):
         arguments = [sys.executable, "-m", "simulator.cli", *shlex.split(command)[1:]]
         done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert len(commands()) >= 8
+    for name, text in blocks("python"):
+        done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{name}\n{done.stderr}"
 
 
 def test_links_lead_somewhere() -> None:

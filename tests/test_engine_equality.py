@@ -9,19 +9,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, stream
 
 from simulator.engine import ENGINES
-from simulator.engine.base import Outcome, Replay
-from simulator.errors import RunError
+from simulator.engine.base import Engine, Outcome, Replay
+from simulator.engine.compiled.program import NotCompiledError
+from simulator.engine.compiled.walker import CompiledMechanisms
+from simulator.engine.fast import FastEngine
+from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.mechanisms import BY_NAME as MECHANISMS
 from simulator.mechanisms import Parameters
 from simulator.model import CostModel, Device
 from simulator.spec.build import load_model
 from simulator.spec.library import find
-from simulator.stream import ASYNCHRONOUS, BLOCKING, MemoryStream
+from simulator.stream import ASYNCHRONOUS, BLOCKING, Batch, Header, MemoryStream
 
 MODELS = (
     "pentium4-672/native",
@@ -140,19 +145,94 @@ def programs(draw: st.DrawFn) -> list[list[dict[str, int]]]:
 timers = st.none() | st.sampled_from([Fraction(1_000), Fraction(20_000)])
 
 
-def outcome(engine: str, events: MemoryStream, model: CostModel, timer: Fraction | None) -> Outcome | str:
+REFERENCE = ENGINES["reference"]
+FAST: dict[str, Engine] = {"plain": FastEngine(compiled=False), "compiled": FastEngine(compiled=True)}
+
+
+def outcome(engine: Engine, events: MemoryStream, model: CostModel, timer: Fraction | None) -> Outcome | str:
     """What came of a replay; of one that cannot end, the reason."""
     try:
-        return ENGINES[engine].run(Replay(events, model, timer))
+        return engine.run(Replay(events, model, timer))
     except RunError as error:
         return str(error)
 
 
+@pytest.mark.parametrize("engine", FAST)
 @settings(max_examples=250, deadline=None)
 @given(programs(), models(), timers, st.lists(st.integers(0, 40)))
 def test_both_engines_agree_on_all_that_can_be_observed(
-    program: list[list[dict[str, int]]], model: CostModel, timer: Fraction | None, cuts: list[int]
+    engine: str, program: list[list[dict[str, int]]], model: CostModel, timer: Fraction | None, cuts: list[int]
 ) -> None:
-    expected = outcome("reference", stream(*program, devices=["disk"]), model, timer)
-    assert outcome("fast", stream(*program, devices=["disk"]), model, timer) == expected
-    assert outcome("fast", stream(*program, devices=["disk"], cuts=cuts), model, timer) == expected
+    expected = outcome(REFERENCE, stream(*program, devices=["disk"]), model, timer)
+    assert outcome(FAST[engine], stream(*program, devices=["disk"]), model, timer) == expected
+    assert outcome(FAST[engine], stream(*program, devices=["disk"], cuts=cuts), model, timer) == expected
+
+
+def long_stream(seed: int, rows: int) -> MemoryStream:
+    """One virtual CPU with many spaces, pages, sites and pieces of code, so that every table of the kernel grows."""
+    random = np.random.default_rng(seed)
+    names = ["syscall", "page_fault", "pte_set", "pte_clear", "pte_modify", "touch", "space_switch", "space_destroy"]
+    names += ["tlb_flush_page", "tlb_flush_all", "kernel_code", "new_code", "mmio_write", "first_touch", "cpuid"]
+    kinds = random.choice([K[name] for name in names], rows)
+    columns = {
+        "kind": kinds.astype("int16"),
+        "count": np.where(random.random(rows) < 0.1, random.integers(1, 600, rows), 1),
+        "user_ns": random.integers(0, 50, rows),
+        "space": random.integers(1, 400, rows),
+        "page": random.integers(-1, 3000, rows),
+        "site": random.integers(-1, 2000, rows),
+        "size": np.where(kinds == K["kernel_code"], random.integers(1, 500, rows), -1),
+    }
+    batches = [Batch({name: values[i : i + 1500] for name, values in columns.items()}) for i in range(0, rows, 1500)]
+    return MemoryStream(Header("long"), [batches])
+
+
+@pytest.mark.parametrize("name", sorted({*MODELS} - {"lookahead/hybrid-vmm"}))
+def test_the_kernel_agrees_on_long_streams(name: str) -> None:
+
+    model = shipped(name)
+    assert CompiledMechanisms(model.start(), 1), "the kernel knows all mechanisms of the model"
+    replay = Replay(long_stream(len(name), 6_000), model)
+    assert FAST["compiled"].run(replay) == REFERENCE.run(replay)
+
+
+def test_what_the_kernel_does_not_know_is_replayed_the_plain_way() -> None:
+
+    hybrid = shipped("lookahead/hybrid-vmm")
+    with pytest.raises(NotCompiledError, match="'hybrid' has no compiled form"):
+        CompiledMechanisms(hybrid.start(), 1)
+    replay = Replay(long_stream(1, 500), hybrid)
+    assert FAST["compiled"].run(replay) == REFERENCE.run(replay)
+
+
+@pytest.mark.parametrize("engine", FAST)
+def test_numbers_beyond_64_bits_are_exact(engine: str) -> None:
+    rows = [
+        {"kind": K["page_fault"], "count": 10**12, "user_ns": 10**16, "page": 7},
+        {"kind": K["port_in"], "count": 10**13},
+        {"kind": K["cpuid"], "count": 3},
+    ] * 3
+    replay = Replay(stream(rows), shipped("pentium4-672/hardware-vmm"))
+    assert FAST[engine].run(replay) == REFERENCE.run(replay)
+
+
+@pytest.mark.parametrize("engine", FAST)
+def test_a_piece_of_code_of_a_wrong_size_is_refused_alike(engine: str) -> None:
+    events = stream([{"kind": K["kernel_code"], "size": 30}, {"kind": K["kernel_code"], "size": 10**12}])
+    replay = Replay(events, shipped("pentium4-672/software-vmm"))
+    for each in (FAST[engine], REFERENCE):
+        with pytest.raises(ModelError, match="a piece of kernel code has 1000000000000 instructions: expected 1 to"):
+            each.run(replay)
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs(), st.lists(models(), min_size=2, max_size=3), timers, st.lists(st.integers(0, 40)))
+def test_several_models_in_one_pass_are_each_as_alone(
+    program: list[list[dict[str, int]]], several: list[CostModel], timer: Fraction | None, cuts: list[int]
+) -> None:
+    events = stream(*program, devices=["disk"], cuts=cuts)
+    replays = [Replay(events, model, timer) for model in several]
+    alone = [outcome(REFERENCE, events, model, timer) for model in several]
+    for engine in (REFERENCE, *FAST.values()):
+        together = engine.run_all(replays)
+        assert [str(each) if isinstance(each, SimulatorError) else each for each in together] == alone

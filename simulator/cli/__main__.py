@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, importing, running, streams
+from simulator.cli import (
+    calibrating,
+    documents,
+    estimating,
+    exporting,
+    importing,
+    importing_tables,
+    importing_traces,
+    running,
+    streams,
+)
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, importing, streams, calibrating)
+COMMANDS = (
+    running,
+    estimating,
+    documents,
+    importing,
+    importing_traces,
+    importing_tables,
+    exporting,
+    streams,
+    calibrating,
+)
 """The modules that add commands to the application."""
 
 

@@ -17,7 +17,7 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 F = TypeVar("F", bound=Callable[..., None])
 
-VERBS = ("run", "validate", "show", "list", "import", "stream", "calibrate", "schema")
+VERBS = ("run", "estimate", "import", "export", "stream", "validate", "show", "list", "calibrate", "schema")
 """The commands in the order in which `vmmsim --help` lists them."""
 
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay
-from simulator.engine.census import touches_shared
-from simulator.engine.ledger import ASK
+from simulator.engine.base import Engine, Outcome, Progress, Replay
+from simulator.engine.census import Census, touches_shared
+from simulator.engine.ledger import ASK, PlainMechanisms
 from simulator.engine.physical import Steps
+from simulator.engine.shared import SharedStream
 from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
 from simulator.stream import Batch
 
 
-class ReferenceEngine:
+class ReferenceEngine(Engine):
     """Replays event by event on SimPy; see ``engine.base.Engine``."""
 
     name = "reference"
 
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
-        world = World(replay)
+        pricing = replay.model.start()
+        asked = PlainMechanisms(pricing, replay.stream.header.vcpus)
+        world = World(replay, pricing, asked, SharedStream(replay.stream, 1))
         vcpus = [_RowByRow(world, number, progress) for number in range(replay.stream.header.vcpus)]
         for vcpu in vcpus:
             world.env.process(vcpu.run(vcpus))
@@ -35,7 +38,7 @@ class ReferenceEngine:
 class _RowByRow(VirtualCpu):
     """A virtual CPU that takes its rows one by one."""
 
-    def _rows(self, batch: Batch, first: int, ticks: int) -> Steps:  # noqa: ARG002 (it takes them singly)
+    def _rows(self, batch: Batch, first: int, census: Census) -> Steps:  # noqa: ARG002 (it takes them singly)
         turns = zip(self._ticks(batch), self._asked(batch), self._special(batch), strict=True)
         for row, (busy, asked, special) in enumerate(turns):
             if special or self._disturbed:
@@ -44,7 +47,7 @@ class _RowByRow(VirtualCpu):
             if busy:
                 self.busy += busy
                 yield self._turn().come(busy)
-            if asked and (price := self.ledger.ask(Row(batch, row, first + row).event(self.number))):
+            if asked and (price := self._world.prices.asked.ask(Row(batch, row, first + row).event(self.number))):
                 self.busy += price
                 yield self._turn().come(price)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from simulator.engine.ledger import ASK, Prices
+from simulator.engine.ledger import ASK, Asked, PlainMechanisms, Prices
 from simulator.events import KERNEL_COMPUTE, USER_COMPUTE
 from simulator.mechanisms import Event
 from simulator.stream import Array, Batch
@@ -25,6 +25,27 @@ class Walker(Protocol):
         It ends before ``stop``, or with the first step whose end is at or beyond ``budget`` ticks, or where the clock
         has to catch up before a mechanism is asked.
         """
+
+
+class Stretching(Asked, Protocol):
+    """Mechanisms with state that can be asked for many rows at once."""
+
+    def walker(self, batch: Batch, prices: Prices, vcpu: int, *, ahead: bool) -> Walker | None:
+        """Return a walker of a batch; None where 64 bits may not hold what it takes.
+
+        ``ahead``: whether mechanisms may be asked before the clock is there, because nobody else asks them.
+        """
+
+
+class PlainStretching(PlainMechanisms):
+    """Mechanisms by their own code; see ``Stretching``."""
+
+    def walker(self, batch: Batch, prices: Prices, vcpu: int, *, ahead: bool) -> Walker | None:
+        """Return a walker of a batch; see ``Stretching``."""
+        ticks = step_ticks(batch, prices)
+        if ticks is None:
+            return None
+        return PlainWalker(batch, ticks, asked_rows(batch, prices), self.ask, vcpu, ahead=ahead)
 
 
 def step_ticks(batch: Batch, prices: Prices) -> Array | None:
@@ -53,10 +74,7 @@ def _most(batch: Batch, name: str) -> int:
 
 
 class PlainWalker:
-    """Walks by the running sum of steps, and asks mechanisms with state by way of their own code.
-
-    ``ahead``: whether they may be asked before the clock is there, because nobody else asks them.
-    """
+    """Walks by the running sum of steps, and asks mechanisms with state by way of their own code."""
 
     def __init__(
         self, batch: Batch, ticks: Array, asked: Array, ask: Callable[[Event], int], vcpu: int, *, ahead: bool

@@ -30,7 +30,7 @@ class VirtualCpu(ABC):
     def __init__(self, world: World, number: int, progress: Progress | None) -> None:
         self.busy = self.waiting = self.idle = self.end = 0
         self.number = number
-        self.ledger = Ledger(world.prices)
+        self.ledger = Ledger(world.prices, number)
         self._world = world
         self._env = world.env
         self._progress = progress
@@ -51,9 +51,10 @@ class VirtualCpu(ABC):
         self._peers = peers
         yield from self._take_physical()
         first = 0
-        for batch in self._world.stream.batches(self.number):
-            ticks = self.ledger.count(Census.of(batch))
-            yield from self._rows(batch, first, ticks)
+        for batch, census in self._world.stream.batches(self.number, self._world.reader):
+            self._world.batches_taken += 1
+            self.ledger.count(census)
+            yield from self._rows(batch, first, census)
             first += len(batch)
             if self._progress:
                 self._progress(len(batch))
@@ -67,11 +68,8 @@ class VirtualCpu(ABC):
         self._world.ended()
 
     @abstractmethod
-    def _rows(self, batch: Batch, first: int, ticks: int) -> Steps:
-        """Take the rows of a batch, whose first has the number ``first``.
-
-        ``ticks`` is what all rows take together, computation included, but not what mechanisms with state charge.
-        """
+    def _rows(self, batch: Batch, first: int, census: Census) -> Steps:
+        """Take the rows of a batch, whose first has the number ``first``; they are counted, and their prices known."""
 
     @property
     def _now(self) -> int:
@@ -92,7 +90,9 @@ class VirtualCpu(ABC):
         if row["waits"] >= 0:
             yield from self._wait(row)
         price = prices.of[row["kind"]]
-        yield from self._run(self.ledger.ask(row.event(self.number)) if price == ASK else row["count"] * price)
+        yield from self._run(
+            self._world.prices.asked.ask(row.event(self.number)) if price == ASK else row["count"] * price
+        )
         if row["posts"] >= 0:
             self._post(row)
         if row["completion"] != AS_RECORDED:
@@ -192,7 +192,7 @@ class VirtualCpu(ABC):
             for kind in (INTERRUPT, INTERRUPT_COMPLETION):
                 price = self._world.prices.of[kind]
                 event = Event(kind, 1, self.number, *([-1] * 7))
-                yield from self._occupy(self.ledger.ask(event) if price == ASK else price)
+                yield from self._occupy(self._world.prices.asked.ask(event) if price == ASK else price)
             self._interrupted = True
 
     def _wait(self, row: Row) -> Steps:

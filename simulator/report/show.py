@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from rich.table import Table
 
 from simulator.errors import InputError, SimulatorError
 from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS
+from simulator.report.reader import load_result
 from simulator.report.streams import stream_view
 from simulator.report.tables import (
     Column,
@@ -24,6 +23,7 @@ from simulator.report.tables import (
     totals_table,
 )
 from simulator.report.view import View
+from simulator.report.writer import RESULT_FILE
 from simulator.result import ComparisonRow, TotalsRow, frame
 from simulator.spec.build import load_experiment, load_model, load_operations, load_workload
 from simulator.spec.cost_model import CostModelSpec
@@ -180,57 +180,15 @@ def result(directory: Path) -> View:
     Raises:
         InputError: the directory holds something else.
     """
-    try:
-        metadata = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-        totals = [_totals_row(row) for row in _csv(directory / "totals.csv")]
-        compared = directory / "comparison.csv"
-        comparison = [_comparison_row(row) for row in _csv(compared)] if compared.is_file() else []
-        experiment, overrides = metadata["experiment"], [f"--set {text}" for text in metadata["overrides"]]
-        table = totals_table(frame(totals, TotalsRow), experiment["baseline"])
-        parts: list[str | Table] = ["\n".join([str(experiment["title"]), *overrides]), table]
-        if comparison:
-            parts.append(comparison_table(frame(comparison, ComparisonRow), metadata.get("remarks", ())))
-        parts += [f"warning: {text}" for text in metadata["warnings"]]
-        parts += [f"note: {text}" for text in metadata["notes"]]
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
-        raise InputError(f"{directory}: not the result of a run ({error!r})") from error
-    return View(tuple(parts), metadata)
-
-
-def _csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _comparison_row(row: Mapping[str, str]) -> ComparisonRow:
-    error = row["error_percent"]
-    return ComparisonRow(
-        workload=row["workload"],
-        model=row["model"],
-        quantity=row["quantity"],
-        published=Decimal(row["published"]),
-        modelled=Decimal(row["modelled"]),
-        error_percent=Decimal(error) if error else None,
-        status=row["status"],
-        source=row["source"],
-    )
-
-
-def _totals_row(row: Mapping[str, str]) -> TotalsRow:
-    relative = row["relative_to_baseline"]
-    return TotalsRow(
-        workload=row["workload"],
-        model=row["model"],
-        machine=row["machine"],
-        point=row["point"],
-        events=int(row["events"]),
-        total_cycles=Decimal(row["total_cycles"]),
-        total_seconds=Decimal(row["total_seconds"]),
-        busy_cycles=Decimal(row["busy_cycles"]),
-        wait_cycles=Decimal(row["wait_cycles"]),
-        idle_cycles=Decimal(row["idle_cycles"]),
-        relative_to_baseline=Decimal(relative) if relative else None,
-    )
+    found = load_result(directory)
+    overrides = [f"--set {text}" for text in found.metadata["overrides"]]
+    table = totals_table(frame(found.totals, TotalsRow), found.baseline)
+    parts: list[str | Table] = ["\n".join([found.title, *overrides]), table]
+    if found.comparison:
+        parts.append(comparison_table(frame(found.comparison, ComparisonRow), found.remarks))
+    parts += [f"warning: {text}" for text in found.warnings]
+    parts += [f"note: {text}" for text in found.notes]
+    return View(tuple(parts), json.loads((directory / RESULT_FILE).read_text(encoding="utf-8")))
 
 
 def library() -> View:
