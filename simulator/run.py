@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import simulator
+from simulator import uncertainty
 from simulator.costs import Share, price
 from simulator.earlier import Pair, account, code_hash, verdicts
 from simulator.engine import ENGINES
@@ -28,6 +29,7 @@ from simulator.result import (
     Replayed,
     Result,
     TotalsRow,
+    UncertaintyRow,
     cycles_per_event,
     exact_cycles,
     exact_seconds,
@@ -124,6 +126,11 @@ def run_experiment(
             **_speed([run for run in runs if (run.workload.name, run.model.name) not in known], seconds),
             **({"earlier": account(judged, earlier)} if earlier else {}),
         },
+        uncertainty=tuple(
+            row
+            for run in runs
+            if (row := _uncertainty(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))))
+        ),
     )
 
 
@@ -220,6 +227,12 @@ def _totals(run: Run, baseline: Run | None) -> TotalsRow:
         idle_cycles=exact_cycles(sum(cpu.idle for cpu in outcome.vcpus)),
         relative_to_baseline=relative,
     )
+
+
+def _uncertainty(run: Run, baseline: Run | None) -> UncertaintyRow | None:
+    """Return between what the total lies while each cost lies between its bounds, where that takes no replay."""
+    base = (baseline.replayed, baseline.model) if baseline else (None, None)
+    return uncertainty.row(run.replayed, run.model, *base)
 
 
 def _breakdown(run: Run) -> Iterator[BreakdownRow]:

@@ -20,7 +20,7 @@ ORDER = (
     ("spec",),
     ("engine",),
     ("result",),
-    ("reprice",),
+    ("reprice", "uncertainty"),
     ("earlier",),
     ("run",),
     ("analysis",),

@@ -48,12 +48,9 @@ def test_times_are_relative_to_the_first_result_that_has_the_run(folder: Path) -
         ("w", "both"): Decimal(1),
         ("w", "dearer"): Decimal(1),
     }
-    assert (
-        found.notes
-        == (
-            "m in dearer is not that in v alone: machine.clock 1000 MHz -> 2 GHz; costs.syscall.cost 10 cycles -> 20 cycles",
-        )
-        or "costs.syscall.cost 10 cycles -> 20 cycles" in found.notes[0]
+    (note,) = found.notes
+    assert note == (
+        "m in dearer is not that in v alone: machine.clock 1 GHz -> 2 GHz; costs.syscall 10 cycles -> 20 cycles"
     )
 
 
@@ -112,7 +109,7 @@ def test_the_command_prints_and_writes(folder: Path) -> None:
     done = vmmsim("compare", "one", "two", "--out", "both", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "Total time, relative to one" in done.stdout
-    assert "costs.syscall.cost 10 cycles -> 20 cycles" in done.stdout
+    assert "costs.syscall 10 cycles -> 20 cycles" in done.stdout
     assert {path.name for path in (folder / "both").iterdir()} == {"compared.csv", "compared.png", "compared.svg"}
     data = json.loads(vmmsim("compare", "one", "two", "--json", cwd=folder).stdout)
     with (folder / "both" / "compared.csv").open(newline="") as file:

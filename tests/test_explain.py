@@ -17,10 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
 from test_cli import EXPERIMENT, MODEL, WORKLOAD, vmmsim
+from test_plots import assert_apart
 from test_reprice import FULL, KINDS, prices, programs, tables, with_costs, workload
 
+from simulator.analysis import shapley as shapley_module
 from simulator.analysis.differences import differences
 from simulator.analysis.explain import Explanation, Side, Total, explain, side
+from simulator.analysis.shapley import shapley
 from simulator.errors import InputError
 from simulator.model import CostModel
 from simulator.report import explained
@@ -94,6 +97,19 @@ def test_a_changed_cost_has_the_whole_difference_which_is_count_times_change(
     assert all(p.parameter == f"costs.{action}" for p in found.parameters)
 
 
+def test_where_one_parameter_differs_idle_time_is_its_own_too() -> None:
+    costs = {"syscall": "1000 cycles", "rdtsc": "10 cycles"}
+    rows = [{"kind": K["syscall"]}]
+    before = replayed(stream(rows, rows), simple_model(costs), costs={"syscall": {"cost": "1000 cycles"}})
+    shared = simple_model({**costs, "syscall": "3000 cycles"}, physical_cpus=1)
+    after = replayed(stream(rows, rows), shared, costs={"syscall": {"cost": "3000 cycles"}})
+    found = explain(before, after)
+    assert [(p.event, p.action) for p in found.contributions] == [("", "waiting"), ("syscall", "syscall")]
+    (share,) = found.parameters
+    assert (share.parameter, share.before, share.after) == ("costs.syscall", "1000 cycles", "3000 cycles")
+    assert share.seconds == found.difference == Fraction(5, 10**6)
+
+
 def test_a_faster_clock_leaves_computation_in_nanoseconds_alone() -> None:
     model = simple_model({"syscall": "1000 cycles"})
     faster = with_costs(model, replace(model.costs, clock=replace(model.costs.clock, mhz=2000)))
@@ -137,7 +153,7 @@ NEW: Mapping[str, Any] = {"model": {"costs": {"x": {"cost": "2 ns", "source": "b
 def test_differences_leave_out_what_no_replay_reads() -> None:
     found = list(differences(OLD, NEW))
     assert [(d.name, d.before, d.after, d.is_price) for d in found] == [
-        ("costs.x.cost", "1 ns", "2 ns", True),
+        ("costs.x", "1 ns", "2 ns", True),
         ("mechanisms.m.n", "1", "...", False),
     ]
     assert found[1].part == "mechanisms.m"
@@ -148,15 +164,16 @@ def test_the_waterfall_says_when_its_axis_is_cut(scale: int) -> None:
     ends = (("a", Fraction(scale)), ("b", Fraction(scale) + Fraction(1, 2)))
     figure = waterfall("w: total time", ends, [("more", Fraction(1)), ("less", Fraction(-1, 2))], "total")
     (axes,) = figure.axes
-    assert axes.get_xlabel() == "total time (s)" if scale == 1 else "total time (s, axis does not begin at 0)"
+    assert axes.get_xlabel() == "total time (s)" if scale == 1 else "total time (s, axis cut)"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "more", "less", "b"]
+    assert_apart(figure)
     assert axes.get_xlim()[0] == (0 if scale == 1 else 99.5)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("explain")
-    for name, text in (("m", MODEL), ("n", MODEL.replace("10 cycles", "14 cycles")), ("w", WORKLOAD)):
+    for name, text in (("m", MODEL), ("n", MODEL.replace("10 cycles", "14 cycles, low: 12 cycles")), ("w", WORKLOAD)):
         (path / f"{name}.yaml").write_text(text)
     (path / "e.yaml").write_text(EXPERIMENT.replace("[m.yaml]", "[m.yaml, n.yaml]"))
     for out, more in (("one", ()), ("two", ("--set", "models.m.costs.syscall=11 cycles"))):
@@ -237,5 +254,39 @@ def test_a_sweep_point_has_its_own_prices(folder: Path) -> None:
     assert (str(found["syscall"]), str(found["compute"])) == ("12 cycles", "2 ns")
 
 
+@given(st.integers(0, 4), st.data())
+def test_shapley_values_add_up_and_know_neither_order_nor_idlers(changes: int, data: st.DataObject) -> None:
+    values: dict[tuple[int, ...], Fraction] = {}
+
+    def value(made: tuple[int, ...]) -> Fraction:
+        """The first change has no effect; the others have any, alone and together."""
+        acting = tuple(each for each in made if each)
+        return values.setdefault(acting, Fraction(data.draw(st.integers(-(10**9), 10**9))))
+
+    shares = shapley(changes, value)
+    everything = tuple(range(1, changes))
+    assert sum(shares) == values[everything] - values[()]
+    assert shares[:1] in ([], [0])
+    backwards = shapley(changes, lambda made: value(tuple(sorted(changes - 1 - each for each in made))))
+    assert backwards == shares[::-1]
+
+
+def test_several_settings_are_told_apart_by_replays(folder: Path) -> None:
+    """2000 actions of 10 cycles at 1 GHz become 3000 of 14: 12 us and 10 us alone, 22 us together, at means of orders."""
+    events = "models.m.mechanisms.direct_execution.events.syscall.syscall=3"
+    cost = "models.m.costs.syscall=14 cycles"
+    done = vmmsim("explain", "e.yaml", "m", "--set", events, "--set", cost, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert [(p["parameter"], p["seconds"]) for p in found["parameters"]] == [(events, "0.000012"), (cost, "0.00001")]
+    assert found["seconds"] == "0.000022"
+    assert "Shapley" in found["method"]
+    low = ("--set", "models.n.costs.syscall.low=8 cycles", "--set", "models.n.costs.syscall=9 cycles")
+    done = vmmsim("explain", "e.yaml", "n", *low, cwd=folder)
+    assert done.returncode == 2
+    assert "runs with some of them, of which one fails" in done.stderr
+
+
 def test_examples_in_docstrings() -> None:
     assert doctest.testmod(explained).failed == 0
+    assert doctest.testmod(shapley_module).failed == 0

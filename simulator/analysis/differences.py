@@ -30,8 +30,9 @@ class Difference:
 
     @property
     def name(self) -> str:
-        """The path as users write it, below the model."""
-        return dotted(self.path[1:] if self.path[0] == "model" else self.path)
+        """The path as users write it, below the model; a cost is named by its action."""
+        path = self.path[:-1] if self.path[:2] == ("model", "costs") and self.path[-1] == "cost" else self.path
+        return dotted(path[1:] if path[0] == "model" else path)
 
     @property
     def part(self) -> str:

@@ -8,18 +8,20 @@ Each contribution is split in two. With counts m and n, and prices p and q, n q 
 change of the count at the mean price, and (q - p) (m + n) / 2, the change of the price at the mean count. The split
 treats both sides alike: explained the other way round, every number changes its sign. By parameter, the change of a
 price belongs to the cost of its action, and to the clock as far as that made it; the change of counts belongs to
-everything else that differs, taken together; waits and idle time hang on all of it, and stand for themselves.
+everything else that differs, taken together; waits and idle time hang on all of it, and stand for themselves. Where one
+parameter is all that differs, the whole difference is its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
 from simulator.actions import ActionCounts
 from simulator.analysis.differences import Difference, differences
+from simulator.analysis.shapley import shapley
 from simulator.engine.base import CpuTime
 from simulator.errors import InputError, RunError, did_you_mean
 from simulator.events import BY_CODE
@@ -31,6 +33,8 @@ Total = Literal["total", "busy"]
 
 WAITING, IDLE = "waiting", "idle"
 _HALF = Fraction(1, 2)
+MEANS = "changes of prices at mean counts, changes of counts at mean prices"
+SHAPLEY = "the Shapley value of each setting: its mean effect over all orders of setting them, by replays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Explanation:
     parameters: tuple[ParameterShare, ...]
     changed: tuple[Difference, ...]
     remark: str
+    method: str = MEANS
 
     @property
     def difference(self) -> Fraction:
@@ -176,7 +181,12 @@ def explain(before: Side, after: Side, of: Total = "total") -> Explanation:
     """
     cells = [*_cells(before, after, of), *(_waits(before, after) if of == "total" else ())]
     changed = tuple(differences(before.inputs, after.inputs))
-    shares = _by_parameter(before, after, cells, changed)
+    whole = after.time(of) - before.time(of)
+    if len(changed) == 1:
+        (one,) = changed
+        shares = [ParameterShare(one.name, one.before, one.after, whole)] if whole else []
+    else:
+        shares = list(_by_parameter(before, after, cells, changed))
     found = Explanation(
         workload=_workload(before, after),
         before=before.label,
@@ -193,6 +203,18 @@ def explain(before: Side, after: Side, of: Total = "total") -> Explanation:
         if sum(part.seconds for part in parts) != found.difference:
             raise RunError(f"the contributions to '{found.workload}' do not add up to the difference")
     return found
+
+
+def by_setting(found: Explanation, settings: Sequence[str], time: Callable[[tuple[str, ...]], Fraction]) -> Explanation:
+    """Return an explanation whose parameters are the settings that lead from ``before`` to ``after``.
+
+    ``time`` is the total in seconds under some of the settings; it is asked for each of their sets.
+    """
+    shares = shapley(len(settings), lambda made: time(tuple(settings[each] for each in made)))
+    named = [ParameterShare(text, "", "", seconds) for text, seconds in zip(settings, shares, strict=True)]
+    if sum(shares) != found.difference:
+        raise RunError(f"the shares of the settings of '{found.workload}' do not add up to the difference")
+    return replace(found, parameters=tuple(sorted(named, key=_size)), method=SHAPLEY)
 
 
 def _size(part: Contribution | ParameterShare) -> Fraction:

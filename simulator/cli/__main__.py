@@ -8,6 +8,7 @@ from simulator.cli import (
     documents,
     estimating,
     explaining,
+    exploring,
     exporting,
     importing,
     importing_tables,
@@ -22,12 +23,15 @@ COMMANDS = (
     estimating,
     comparing,
     explaining,
+    exploring,
     documents,
     importing,
     importing_traces,
     importing_tables,
     exporting,
     streams,
+    comparing,
+    explaining,
     calibrating,
 )
 """The modules that add commands to the application."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.console import print_view
+from simulator.cli.console import labels, print_view
 from simulator.cli.options import AsJson, app, exit_codes
 from simulator.errors import InputError
 
@@ -25,10 +25,10 @@ def compare(
     from simulator.report import compared as report
     from simulator.report.reader import load_result
 
-    labels = [str(path) for path in directories]
-    if len(set(labels)) < len(labels):
-        raise InputError(f"a result is named twice: {', '.join(labels)}")
-    found = compared({label: load_result(path) for label, path in zip(labels, directories, strict=True)})
+    if len({path.resolve() for path in directories}) < len(directories):
+        raise InputError(f"a result is named twice: {', '.join(map(str, directories))}")
+    named = zip(labels(directories), directories, strict=True)
+    found = compared({label: load_result(path) for label, path in named})
     if out:
         report.write(found, out)
     print_view(report.view(found), as_json)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.console import print_view, watched
+from simulator.cli.console import labels, print_view, watched
 from simulator.cli.options import AsJson, Settings, app, exit_codes
 from simulator.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from simulator.analysis.explain import Side, Total
-    from simulator.result import Result
+    from fractions import Fraction
+
+    from simulator.analysis.explain import Explanation, Side, Total
+    from simulator.result import Replayed, Result
 
 _FORMS = (
     "expected two results (vmmsim explain RESULT RESULT), two models of an experiment or a result (vmmsim explain WHAT "
     "MODEL MODEL), or one model and a setting (vmmsim explain EXPERIMENT MODEL --set PATH=VALUE)"
 )
+MOST_SETTINGS = 5
+"""Settings whose parts are told apart by replays: 2^n of them."""
 Many = Annotated[list[str], typer.Option("--workload", help="A workload; default all. May be given several times.")]
 
 
@@ -49,9 +54,36 @@ def explain(
     else:
         pairs = _results(first, second, workloads, model)
     found = [explained(before, after, total) for before, after in pairs]
+    if 1 < len(settings) <= MOST_SETTINGS and not third:
+        found = _by_setting(first, found, pairs, settings)
     if out:
         report.write(found, out)
     print_view(report.view(found), as_json)
+
+
+def _by_setting(
+    what: str, found: Sequence[Explanation], pairs: Sequence[tuple[Side, Side]], settings: Sequence[str]
+) -> list[Explanation]:
+    """Attribute each difference to the settings that make it, by runs with every set of them."""
+    from simulator.analysis.explain import by_setting, side
+
+    results: dict[tuple[str, ...], Result] = {}
+    names = [before.replayed.workload for before, _ in pairs]
+
+    def total(explanation: Explanation, replayed: Replayed, some: tuple[str, ...]) -> Fraction:
+        if some not in results:
+            try:
+                _, results[some] = _run(what, [replayed.model], names, [(), some])
+            except InputError as error:
+                raise InputError(
+                    f"settings are told apart by runs with some of them, of which one fails: {error}"
+                ) from None
+        return side(results[some], explanation.workload, replayed.model).time(explanation.of)
+
+    return [
+        by_setting(each, settings, partial(total, each, before.replayed))
+        for each, (before, _) in zip(found, pairs, strict=True)
+    ]
 
 
 def _total(text: str) -> Total:
@@ -81,10 +113,11 @@ def _results(first: str, second: str, workloads: Sequence[str], model: str) -> l
     _check_names(workloads, known[0], "workload")
     _check_names([model] if model else [], known[1], "model")
     wanted = [k for k in common if (not workloads or k[0] in workloads) and model in ("", k[1])]
+    here, there = labels([Path(first), Path(second)])
     return [
         (
-            side(before, *key, label=f"{_name(key[1], key[2])} in {first}"),
-            side(after, *key, label=f"{_name(key[1], key[2])} in {second}"),
+            side(before, *key, label=f"{_name(key[1], key[2])} in {here}"),
+            side(after, *key, label=f"{_name(key[1], key[2])} in {there}"),
         )
         for key in wanted
     ]

@@ -22,6 +22,8 @@ VERBS = (
     "estimate",
     "compare",
     "explain",
+    "breakeven",
+    "sensitivity",
     "import",
     "export",
     "stream",

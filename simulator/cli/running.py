@@ -190,10 +190,12 @@ def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> 
 
 def _print_result(result: Any, target: Path) -> None:
     from simulator.report import tables
-    from simulator.result import ComparisonRow, TotalsRow, frame
+    from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 
     terminal = console()
-    terminal.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
+    terminal.print(
+        tables.totals_table(frame(result.totals, TotalsRow), result.baseline, frame(result.uncertainty, UncertaintyRow))
+    )
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -96,7 +97,7 @@ def steps(found: Explanation, by_parameter: bool = False) -> list[tuple[str, Fra
 
 def _step(part: Contribution | ParameterShare) -> str:
     if isinstance(part, ParameterShare):
-        return part.parameter
+        return re.sub(r"^models\.[^.=]+\.(costs\.)?", "", part.parameter)  # short: the model stands beside its total
     return f"{part.event}: {part.action}" if part.event else part.action
 
 
@@ -107,7 +108,7 @@ def view(found: Sequence[Explanation]) -> View:
         parts.append(sentence(each))
         if each.contributions:
             parts.append(grid_table(f"{each.workload}: {each.before} -> {each.after}", _contributions(each)))
-            parts.append(grid_table("by parameter: the change of a price at the mean count", _parameters(each)))
+            parts.append(grid_table(f"by parameter: {each.method}", _parameters(each)))
         if each.remark:
             parts.append(f"note: {each.remark}")
     return View(tuple(parts), [document(each) for each in found])
@@ -154,7 +155,7 @@ def document(found: Explanation) -> dict[str, Any]:
         **_both(found.difference),
         "sentence": sentence(found),
         "remark": found.remark,
-        "method": "change of counts at mean prices, change of prices at mean counts",
+        "method": found.method,
         "contributions": [
             {"event": p.event, "action": p.action, "actions_before": p.before, "actions_after": p.after}
             | _both(p.seconds)

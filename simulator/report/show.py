@@ -24,7 +24,7 @@ from simulator.report.tables import (
 )
 from simulator.report.view import View
 from simulator.report.writer import RESULT_FILE
-from simulator.result import ComparisonRow, TotalsRow, frame
+from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 from simulator.spec.build import load_experiment, load_model, load_operations, load_workload
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.library import FOLDERS, DocumentKind, find, names, shown
@@ -182,7 +182,7 @@ def result(directory: Path) -> View:
     """
     found = load_result(directory)
     overrides = [f"--set {text}" for text in found.metadata["overrides"]]
-    table = totals_table(frame(found.totals, TotalsRow), found.baseline)
+    table = totals_table(frame(found.totals, TotalsRow), found.baseline, frame(found.uncertainty, UncertaintyRow))
     parts: list[str | Table] = ["\n".join([found.title, *overrides]), table]
     if found.comparison:
         parts.append(comparison_table(frame(found.comparison, ComparisonRow), found.remarks))

@@ -20,6 +20,8 @@ _SHOWN, _CPUS_SHOWN = 8, 16
 _LABEL, _BARS = 10, "▁▂▃▄▅▆▇█"
 _MODE_NAMES = {"user_ns": "user", "kernel_ns": "kernel", "idle_ns": "idle"}
 
+_MODES_IN_WORDS = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
+
 
 def stream_view(title: str, source: str, summary: Summary) -> View:
     """Show what a stream holds: how much of what, on which virtual CPUs, by which tasks, and when."""
@@ -61,9 +63,6 @@ def _heading(title: str, source: str, summary: Summary) -> str:
     return "\n".join(line for line in lines if line)
 
 
-_MODES_IN_WORDS = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
-
-
 def _origin(header: Header) -> list[str]:
     """Return where a stream comes from, and what was done with it since."""
     told = [f"{key}: {_in_words(value)}" for key, value in header.provenance.items()]
@@ -74,10 +73,9 @@ def _origin(header: Header) -> list[str]:
 
 
 def _in_words(value: Any) -> str:
-    """Return a value of the provenance in a line; of a mapping, what its entries add up to if they are numbers."""
-    if isinstance(value, Mapping):
-        numbers = [number for number in value.values() if isinstance(number, int)]
-        return f"{len(value)}" + (f", {sum(numbers):,} lines" if numbers else "")
+    """Return a value of the provenance in a line; of a mapping of numbers, how many they are and their sum."""
+    if isinstance(value, Mapping) and all(isinstance(number, int) for number in value.values()):
+        return f"{len(value)}, together {sum(value.values()):,}"
     return str(value)
 
 
@@ -100,13 +98,10 @@ def _parameter(key: str, value: Any) -> str:
 def _events(summary: Summary) -> Table:
     columns = [Column("event"), Column("count", numeric=True)]
     seconds = Fraction(summary.header.recorded_ns, 10**9)
-    rows = [(name, f"{n:,}") for name, n in _most(summary.events)]
+    rows: list[tuple[str, ...]] = [(name, f"{n:,}") for name, n in _most(summary.events)]
     if seconds:
         columns.append(Column("per second", numeric=True))
-        return grid_table(
-            "Events",
-            Grid(tuple(columns), [(*row, human_count(round(summary.events[row[0]] / seconds))) for row in rows]),
-        )
+        rows = [(*row, human_count(round(summary.events[row[0]] / seconds))) for row in rows]
     return grid_table("Events", Grid(tuple(columns), rows))
 
 

@@ -97,7 +97,7 @@ class Mixed:
             if vcpu < part.stream.header.vcpus:
                 return part.batches(vcpu)
             vcpu -= part.stream.header.vcpus
-        raise IndexError(f"the streams have no virtual CPU with {vcpu} others after the last")
+        raise IndexError("the streams together have no such virtual CPU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _parts(streams: Sequence[EventStream]) -> tuple[list[Part], int]:
         for name in stream.header.devices:
             devices.setdefault(name, len(devices))
         numbers = tuple(devices[name] for name in stream.header.devices)
-        parts.append(Part(stream, added, numbers, ends, max(stream.header.recorded_ns, *ends)))
+        parts.append(Part(stream, added, numbers, ends, max((stream.header.recorded_ns, *ends))))
         added = added.above(greatest)
     for name, number in (("posts", added.signals), ("space", added.spaces - 1), ("task", added.tasks - 1)):
         _check(name, number)

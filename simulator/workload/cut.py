@@ -79,8 +79,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals:
-    """Those that rows of a window wait for: their numbers, ascending, the recorded time of each, and whether a row of
-    the window posts it."""
+    """The signals that rows of a window wait for.
+
+    ``numbers`` ascend, ``times`` are those of the recording, and ``posted`` tells whether a row of the window posts it.
+    """
 
     numbers: Array
     times: Array

@@ -30,6 +30,15 @@ PUBLISHED: Mapping[str, Any] = {
     "path_effects": [withStroke(linewidth=2.0, foreground=WHITE)],
 }
 """What the mark of a published value looks like: a line across its bar, with a rim that parts it from a dark one."""
+WHISKER: Mapping[str, Any] = {
+    "fmt": "none",
+    "ecolor": INK,
+    "elinewidth": 0.8,
+    "capsize": 1.6,
+    "capthick": 0.8,
+    "zorder": 4,
+}
+"""What the low and the high of a value look like: a line from end to end."""
 _LEGEND: Mapping[str, Any] = {
     "frameon": False,
     "borderpad": 0,
@@ -93,6 +102,16 @@ def handles(styles: Mapping[str, Style]) -> list[Artist]:
 def published_handle() -> Artist:
     """Return the entry of a legend for published values."""
     return Line2D([], [], label="published", **PUBLISHED)
+
+
+def whisker_handle() -> Artist:
+    """Return the entry of a legend for lows and highs."""
+    return Line2D([], [], label="all costs low to high", color=INK, linewidth=0.8, marker="|", markersize=4)
+
+
+def around(value: float, ends: tuple[float, float]) -> list[list[float]]:
+    """Return the ends of a whisker as distances from a value, as matplotlib wants them."""
+    return [[max(0.0, value - min(ends))], [max(0.0, max(ends) - value)]]
 
 
 def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:

@@ -60,8 +60,7 @@ def waterfall(title: str, ends: tuple[Named, Named], steps: Sequence[Named], of:
         _bars(axes, start, tops, [typographic(text) for text in texts])
         axes.set_yticks(range(len(names)), names)
         dress_across(axes, start)
-        what = "total time" if of == "total" else "busy time of all virtual CPUs"
-        axes.set_xlabel(f"{what} ({unit}{', axis does not begin at 0' if cut else ''})")
+        axes.set_xlabel(f"{of} time ({unit}{', axis cut' if cut else ''})")
     return figure
 
 
