@@ -8,12 +8,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from simulator.engine.base import Outcome
 from simulator.units import TICKS_PER_CYCLE, Clock, cycles
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of result.json. Version 2 holds the counts of each replay (``replays``) and the names of its ``sources``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,49 @@ class ComparisonRow:
     source: str
 
 
-Row = TotalsRow | BreakdownRow | ComparisonRow
+@dataclass(frozen=True, slots=True)
+class UncertaintyRow:
+    """Between what a total lies while each cost lies between its low and its high: a row of uncertainty.csv.
+
+    These are worst cases, all costs at a bound together, not a confidence. There is a row for each replay in which
+    nothing waits, if a cost that it or the baseline used has bounds; ``costs`` is how many it used itself. ``relative``
+    is empty where the baseline waits; costs that both share have the same value in both.
+    """
+
+    workload: str
+    model: str
+    point: str
+    costs: int
+    total_low_cycles: Decimal
+    total_high_cycles: Decimal
+    total_low_seconds: Decimal
+    total_high_seconds: Decimal
+    busy_low_cycles: Decimal
+    busy_high_cycles: Decimal
+    relative_low: Decimal | None
+    relative_high: Decimal | None
+
+
+Row = TotalsRow | BreakdownRow | ComparisonRow | UncertaintyRow
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One replay: what happened, counted by virtual CPU, and what that was priced with.
+
+    ``ticks`` is the cost of one action, for each action that the model can take, in ticks of ``clock``. ``why_replay``
+    says why other prices need a replay; it is empty where they do not: there the counts hold whatever the prices are,
+    and each virtual CPU ends when it has been busy for what they come to (``reprice.py``).
+    """
+
+    workload: str
+    model: str
+    point: str
+    machine: str
+    clock: Clock
+    outcome: Outcome
+    ticks: Mapping[str, int]
+    why_replay: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +122,7 @@ class Result:
     """All that came of one experiment.
 
     ``remarks`` are what references say of themselves. ``sources`` are the kinds of event by the name under which
-    references to overhead take them together, in their order.
+    references to overhead take them together, in their order. ``replays`` are in the order of ``totals``.
     """
 
     title: str
@@ -92,7 +136,9 @@ class Result:
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
     sources: Mapping[str, tuple[str, ...]]
+    replays: tuple[Replayed, ...]
     metadata: Mapping[str, Any]
+    uncertainty: tuple[UncertaintyRow, ...] = ()
 
 
 def frame(rows: Sequence[Row], kind: type[Row]) -> pd.DataFrame:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
-from hashlib import sha256
 from typing import Any
 
+import numpy as np
+
 import simulator
+from simulator import uncertainty
 from simulator.costs import Share, price
+from simulator.earlier import Pair, account, code_hash, verdicts
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Replay
-from simulator.errors import InputError, ModelError, RunError
+from simulator.errors import InputError, ModelError, RunError, SimulatorError
 from simulator.events import ACTIVITY_KINDS, BY_NAME
 from simulator.model import CostModel
+from simulator.reprice import why_replay
 from simulator.result import (
     SCHEMA_VERSION,
     BreakdownRow,
     ComparisonRow,
+    Replayed,
     Result,
     TotalsRow,
+    UncertaintyRow,
     cycles_per_event,
     exact_cycles,
     exact_seconds,
@@ -35,7 +39,7 @@ from simulator.result import (
 from simulator.spec.build import Experiment, Workload
 from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.library import root
-from simulator.spec.node import Node, Plain, plain
+from simulator.spec.node import fingerprint, plain, readable
 from simulator.stream import content_hash
 from simulator.units import TICKS_PER_CYCLE
 
@@ -67,17 +71,37 @@ class Run:
         """Operations of the guest: what goes on between them does not count."""
         return sum(n for kind, n in self.outcome.counts.events.items() if kind not in ACTIVITY_KINDS)
 
+    @property
+    def replayed(self) -> Replayed:
+        """What a result keeps of the replay."""
+        model, machine = self.model, self.model.machine
+        ticks, why = model.start().ticks, why_replay(self.workload, model)
+        return Replayed(self.workload.name, model.name, "", machine.name, machine.clock, self.outcome, ticks, why)
 
-def run_experiment(experiment: Experiment, engine: Engine | None = None, progress: Progress | None = None) -> Result:
-    """Replay, price and compare.
+
+def run_experiment(
+    experiment: Experiment,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    earlier: Result | None = None,
+) -> Result:
+    """Replay, price and compare; with an earlier result, only what does not follow from it is replayed.
 
     Raises:
+        InputError: the earlier result holds no counts, or is of another experiment.
         RunError: a replay cannot end.
         ModelError, StreamError: a model or a stream turns out not to fit after all.
     """
+    recordings = {
+        name: content_hash(workload.recording)
+        for name, workload in experiment.workloads.items()
+        if workload.recording is not None
+    }
     begin = time.perf_counter()
-    engine = engine or ENGINES["reference"]
-    runs = list(_replay_all(experiment, engine, progress))
+    engine = engine or default_engine()
+    judged = verdicts(experiment, earlier, recordings) if earlier else {}
+    known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
+    runs = list(_run_all(experiment, engine, progress, known))
     seconds = time.perf_counter() - begin
     by_name = {(run.workload.name, run.model.name): run for run in runs}
     return Result(
@@ -96,47 +120,95 @@ def run_experiment(experiment: Experiment, engine: Engine | None = None, progres
         notes=tuple(_notes(experiment)),
         remarks=tuple(dict.fromkeys(filter(None, map(_remark, experiment.spec.references)))),
         sources={r.source_of_overhead: r.kinds for r in experiment.spec.references if r.kinds},
-        metadata=_metadata(experiment, runs, engine, seconds),
+        replays=tuple(run.replayed for run in runs),
+        metadata={
+            **_metadata(experiment, engine, recordings),
+            **_speed([run for run in runs if (run.workload.name, run.model.name) not in known], seconds),
+            **({"earlier": account(judged, earlier)} if earlier else {}),
+        },
+        uncertainty=tuple(
+            row
+            for run in runs
+            if (row := _uncertainty(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))))
+        ),
     )
 
 
-def _replay_all(experiment: Experiment, engine: Engine, progress: Progress | None) -> Iterator[Run]:
-    total = sum(workload.rows for workload in experiment.workloads.values()) * len(experiment.models)
+def default_engine() -> Engine:
+    """Return the engine that runs where none is named."""
+    return ENGINES["fast"]
+
+
+def _run_all(
+    experiment: Experiment, engine: Engine, progress: Progress | None, known: Mapping[Pair, Outcome]
+) -> Iterator[Run]:
+    """Replay each workload under its models in one pass, but for those whose outcome is known."""
+    todo = {
+        name: [model for model in experiment.models.values() if (name, model.name) not in known]
+        for name in experiment.workloads
+    }
+    total = sum(workload.rows * len(todo[name]) for name, workload in experiment.workloads.items())
     done = 0
 
     def advance(rows: int) -> None:
         nonlocal done
         done += rows
         if progress:
-            progress(f"{workload.name} under {model.name}", min(done, total), total)
+            progress(f"{workload.name} under {', '.join(model.name for model in todo[name])}", min(done, total), total)
 
-    for workload in experiment.workloads.values():
+    for name, workload in experiment.workloads.items():
+        found = dict(
+            zip((model.name for model in todo[name]), outcomes(engine, workload, todo[name], advance), strict=True)
+        )
         for model in experiment.models.values():
-            yield replay(engine, workload, model, advance)
+            yield priced(workload, model, known.get((name, model.name)) or found[model.name])
 
 
-def replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None = None) -> Run:
+def outcomes(
+    engine: Engine, workload: Workload, models: Sequence[CostModel], advance: Callable[[int], None] | None = None
+) -> list[Outcome]:
+    """Replay one workload under several models.
+
+    Raises:
+        RunError: a replay cannot end.
+        ModelError: a model cannot price the workload after all.
+    """
+    if not models:
+        return []
+    replays = [Replay(workload.stream, model, workload.timer_hz, workload.rows) for model in models]
+    return [_checked(workload, *pair) for pair in zip(models, engine.run_all(replays, advance), strict=True)]
+
+
+def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorError) -> Outcome:
+    """Return an outcome; of an error, raise it with the names of the workload and the model."""
+    if isinstance(outcome, RunError | ModelError):
+        raise type(outcome)(f"workload '{workload.name}' under '{model.name}': {outcome}") from outcome
+    if isinstance(outcome, SimulatorError):
+        raise outcome
+    return outcome
+
+
+def replay(engine: Engine, workload: Workload, model: CostModel) -> Run:
     """Replay one workload under one model, and price it.
 
     Raises:
         RunError: the replay cannot end.
         ModelError: the model cannot price the workload after all.
     """
-    outcome = _outcome(engine, workload, model, advance)
+    return priced(workload, model, outcomes(engine, workload, [model])[0])
+
+
+def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
+    """Price what came of a workload under a model.
+
+    Raises:
+        RunError: the breakdown does not add up to the busy time.
+        ModelError: an action has no cost.
+    """
     shares = price(outcome.counts, model.costs)
     if sum(share.ticks for share in shares) != outcome.busy:
         raise RunError(f"the breakdown of '{workload.name}' under '{model.name}' does not add up to its busy time")
     return Run(workload, model, outcome, shares)
-
-
-def _outcome(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None) -> Outcome:
-    """Replay, and name the workload and the model in whatever goes wrong."""
-    try:
-        return engine.run(Replay(workload.stream, model, workload.timer_hz), advance)
-    except RunError as error:
-        raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
-    except ModelError as error:
-        raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
 
 
 def _totals(run: Run, baseline: Run | None) -> TotalsRow:
@@ -155,6 +227,12 @@ def _totals(run: Run, baseline: Run | None) -> TotalsRow:
         idle_cycles=exact_cycles(sum(cpu.idle for cpu in outcome.vcpus)),
         relative_to_baseline=relative,
     )
+
+
+def _uncertainty(run: Run, baseline: Run | None) -> UncertaintyRow | None:
+    """Return between what the total lies while each cost lies between its bounds, where that takes no replay."""
+    base = (baseline.replayed, baseline.model) if baseline else (None, None)
+    return uncertainty.row(run.replayed, run.model, *base)
 
 
 def _breakdown(run: Run) -> Iterator[BreakdownRow]:
@@ -307,41 +385,34 @@ def _notes(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _metadata(experiment: Experiment, runs: list[Run], engine: Engine, seconds: float) -> dict[str, Any]:
-    events = sum(run.events for run in runs)
+def _metadata(experiment: Experiment, engine: Engine, recordings: Mapping[str, str]) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "vmmsim", "version": simulator.__version__, "commit": _commit()},
+        "tool": {
+            "name": "vmmsim",
+            "version": simulator.__version__,
+            "commit": _commit(),
+            "code_sha256": code_hash(),
+        },
         "engine": engine.name,
         "experiment": readable(plain(experiment.tree)),
         "overrides": [override.text for override in experiment.overrides],
-        "inputs": {
-            "experiment_sha256": fingerprint(experiment.tree),
-            "recordings_sha256": {
-                name: content_hash(workload.recording)
-                for name, workload in experiment.workloads.items()
-                if workload.recording is not None
-            },
-        },
+        "inputs": {"experiment_sha256": fingerprint(experiment.tree), "recordings_sha256": dict(recordings)},
         "seed": experiment.spec.seed,
-        "host": {"system": platform.platform(), "machine": platform.machine(), "python": platform.python_version()},
-        "wall_seconds": round(seconds, 6),
-        "events_per_second": round(events / seconds) if seconds else None,
+        "host": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
     }
 
 
-def fingerprint(node: Node) -> str:
-    """Return the SHA-256 of a tree's values, whatever the order of its keys."""
-    return sha256(json.dumps(readable(plain(node)), sort_keys=True).encode()).hexdigest()
-
-
-def readable(value: Plain) -> Any:
-    """Return a plain tree for JSON: decimals become text, which keeps them exact."""
-    if isinstance(value, dict):
-        return {key: readable(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [readable(child) for child in value]
-    return str(value) if isinstance(value, Decimal) else value
+def _speed(replayed: Sequence[Run], seconds: float) -> dict[str, Any]:
+    """Return how long it all took, and events per second of the replays among it; None if there are none."""
+    events = sum(run.events for run in replayed)
+    rate = round(events / seconds) if seconds and replayed else None
+    return {"wall_seconds": round(seconds, 6), "events_per_second": rate}
 
 
 def _commit() -> str | None:

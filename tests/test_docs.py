@@ -29,7 +29,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
 def commands() -> list[str]:
     """Return the lines of shell examples that begin with vmmsim, without those that need a recording of one's own."""
     lines = (line for _, text in blocks("sh") for line in text.splitlines())
-    return sorted({line.split("  #")[0].strip() for line in lines if line.startswith("vmmsim ") and "mine" not in line})
+    own = (line.split("  #")[0].strip() for line in lines if line.startswith("vmmsim ") and "mine" not in line)
+    return list(dict.fromkeys(own))
 
 
 @pytest.mark.skipif(
@@ -52,14 +53,20 @@ def test_yaml_examples_are_valid(name_and_text: tuple[str, str], tmp_path: Path)
     assert check_document(path)[1] == []
 
 
-def test_shell_examples_run_in_order(tmp_path: Path) -> None:
-    """In one folder, runs first, since other examples show what they wrote."""
+def test_shell_and_python_examples_run_in_order(tmp_path: Path) -> None:
+    """In one folder, runs first, since other examples show what they wrote; then those in Python."""
     shutil.copytree(root() / "experiments", tmp_path / "experiments")
     for command in sorted(commands(), key=lambda line: " run " not in line):
         arguments = [sys.executable, "-m", "simulator.cli", *shlex.split(command)[1:]]
         done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert len(commands()) >= 8
+    scripts: dict[str, str] = {}
+    for name, text in blocks("python"):  # the blocks of one page are one program
+        scripts[name] = scripts.get(name, "") + text
+    for name, text in scripts.items():
+        done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{name}\n{done.stderr}"
 
 
 def test_links_lead_somewhere() -> None:

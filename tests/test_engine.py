@@ -264,6 +264,26 @@ def test_ties_go_to_the_lower_number_and_to_the_first_in_the_queue() -> None:
     assert [cpu.end // CYCLE for cpu in outcome.vcpus] == [10, 20, 30]
 
 
+@pytest.mark.parametrize(("worker", "sleeper"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_at_one_moment_the_lower_number_goes_first_however_its_rows_are_cut(
+    worker: int, sleeper: int, pieces: int
+) -> None:
+    """At 110 a worker's slice ends, just as a sleeper wakes up and wants the physical CPU: the lower number is first.
+
+    A worker looks whether anybody wants its physical CPU; it goes on for another slice if nobody does yet.
+    """
+    begin = {"kind": K["wake"], "waits": 0, "wait_latency_ns": 10}
+    rows = {
+        worker: [begin, *[{"kind": K["user_compute"], "user_ns": 200 // pieces}] * pieces],
+        sleeper: [{"kind": K["syscall"], "waits": 0, "wait_latency_ns": 110}],
+    }
+    model = simple_model({"syscall": "1 cycles", "wake": "0 cycles"}, physical_cpus=1, time_slice_ns=100)
+    outcome = replay(stream(rows[0], rows[1]), model)
+    ends = {number: outcome.vcpus[number].end // CYCLE for number in (worker, sleeper)}
+    assert ends == ({worker: 211, sleeper: 111} if sleeper < worker else {worker: 210, sleeper: 211})
+
+
 def test_an_event_without_a_recipe_is_an_error_that_names_it() -> None:
     with pytest.raises(ModelError, match="'simple' has no recipe for the event 'cpuid'"):
         replay(stream([{"kind": K["cpuid"]}]), simple_model({"syscall": "1 cycles"}))

@@ -16,9 +16,10 @@ from simulator.calibrate.documents import Targets, write
 from simulator.calibrate.fit import Estimate, Fit, fit_experiment
 from simulator.calibrate.uncertainty import uncertainty
 from simulator.errors import InputError, SpecError
-from simulator.run import fingerprint, run_experiment
+from simulator.run import run_experiment
 from simulator.spec.build import load_experiment, load_model
 from simulator.spec.library import root
+from simulator.spec.node import fingerprint
 
 NATIVE = """\
 document: cost-model

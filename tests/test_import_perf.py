@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from simulator.errors import StreamError
 from simulator.events import BY_CODE
-from simulator.stream import MemoryStream, ParquetStream, check_batch, content_hash, write_parquet
+from simulator.stream import EventStream, ParquetStream, check_batch, content_hash, write_parquet
+from simulator.workload.importers import perf_reader, settle, text
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, import_perf
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
@@ -109,7 +110,7 @@ def recording() -> Recording:
 class Imported:
     """What the importer made of a text, row by row."""
 
-    stream: MemoryStream
+    stream: EventStream
     report: ImportReport
 
     def rows(self, cpu: int = 0) -> list[dict[str, int]]:
@@ -157,7 +158,7 @@ def imported(path: Path, text: str) -> Imported:
     return checked(*import_perf(file))
 
 
-def checked(stream: MemoryStream, report: ImportReport) -> Imported:
+def checked(stream: EventStream, report: ImportReport) -> Imported:
     """Every recording, whatever it holds, obeys these laws."""
     result = Imported(stream, report)
     categories = (report.with_event, report.without_event, report.unknown)
@@ -280,6 +281,18 @@ def test_a_sample_survives_parquet(sample: Path, tmp_path: Path) -> None:
     stream, _ = import_perf(sample)
     write_parquet(stream, tmp_path / "sample.parquet")
     assert content_hash(ParquetStream.open(tmp_path / "sample.parquet")) == content_hash(stream)
+
+
+def test_rows_that_do_not_fit_in_memory_are_the_same(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = content_hash(import_perf(sample)[0])
+    monkeypatch.setattr(text, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(perf_reader, "BUFFER_BYTES", 2000)
+    monkeypatch.setattr(settle, "ROWS_PER_BATCH", 7)
+    stream, _ = import_perf(sample)
+    assert content_hash(stream) == whole
+    sizes = [len(batch) for vcpu in range(stream.header.vcpus) for batch in stream.batches(vcpu)]
+    assert len(sizes) > 20
+    assert max(sizes) == 7
 
 
 def test_forks_copy_and_protect(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from support import K, replay, simple_model, stream
 from test_import_perf import START, Recording, recordings
 
 from simulator.errors import RecordError
-from simulator.stream import Batch, EventStream, ParquetStream
+from simulator.stream import Batch, EventStream, MemoryStream, ParquetStream
 from simulator.workload.importers.perf import import_perf
 from simulator.workload.recorder import implied, others, overhead
 from simulator.workload.recorder.overhead import Correction, Method
@@ -102,7 +102,7 @@ def test_a_task_that_waits_for_others_on_its_cpu_waits_idly(recording: Recording
     path = tmp_path / "kept.txt"
     program = Program(Who({OWN}), ALWAYS)
     path.write_text("".join(f"{line}\n" for line in program.lines(recording.lines)))
-    [batch] = others.as_idle(import_perf(path)[0], program.kept.others, [0], START).rows[0]
+    [batch] = others.as_idle(MemoryStream.of(import_perf(path)[0]), program.kept.others, [0], START).rows[0]
     assert program.kept.others == {0: [(START + 1_000, START + 9_000)]}
     assert batch.column("kernel_ns").sum() == 2_000
     assert batch.column("idle_ns").sum() == 8_000
@@ -127,7 +127,7 @@ def test_a_task_need_not_wait_for_others(recording: Recording, tmp_path: Path) -
     path.write_text("".join(f"{line}\n" for line in program.lines(recording.lines)))
     assert program.kept.delays == {0: [(START + 9_000, 8_000), (START + 50_000, 10_000)]}
     imported, _ = import_perf(path)
-    changed, taken = others.undelayed(imported, program.kept.delays, [0, 1], START)
+    changed, taken = others.undelayed(MemoryStream.of(imported), program.kept.delays, [0, 1], START)
     columns = ("wait_latency_ns", "post_delay_ns")
     before, after = (
         sum(int(batch.column(name).sum()) for batch in batches(each) for name in columns)
@@ -290,7 +290,9 @@ def test_what_is_kept_of_any_recording_can_be_imported(
     assert not report.unknown
     assert sum(map(len, program.kept.times.values())) == program.kept.lines == report.lines
     before = [batch.column("user_ns").sum() + batch.column("kernel_ns").sum() for batch in batches(imported)]
-    corrected, correction = overhead.take_off(imported, program.kept.times, Correction(Method.PROBE, 300, ""))
+    corrected, correction = overhead.take_off(
+        MemoryStream.of(imported), program.kept.times, Correction(Method.PROBE, 300, "")
+    )
     after = [batch.column("user_ns").sum() + batch.column("kernel_ns").sum() for batch in batches(corrected)]
     assert sum(before) - sum(after) == correction.taken_ns <= 300 * program.kept.lines
     assert all((batch.column(name) >= 0).all() for batch in batches(corrected) for name in ("user_ns", "kernel_ns"))

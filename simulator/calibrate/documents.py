@@ -15,10 +15,9 @@ import simulator
 from simulator.calibrate.fit import Estimate, Fit
 from simulator.errors import InputError, SpecError
 from simulator.result import ComparisonRow
-from simulator.run import fingerprint
 from simulator.spec.build import Experiment
 from simulator.spec.library import DocumentKind, find
-from simulator.spec.node import Node, dotted, node_at, plain
+from simulator.spec.node import Node, dotted, fingerprint, node_at, plain
 from simulator.spec.reader import load
 from simulator.spec.resolve import label_of
 from simulator.spec.scalars import scalar

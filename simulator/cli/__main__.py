@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, importing, recording, running
+from simulator.cli import (
+    calibrating,
+    comparing,
+    documents,
+    estimating,
+    explaining,
+    exploring,
+    exporting,
+    importing,
+    importing_tables,
+    importing_traces,
+    recording,
+    running,
+    streams,
+)
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, recording, importing, calibrating)
+COMMANDS = (
+    running,
+    estimating,
+    comparing,
+    explaining,
+    documents,
+    recording,
+    importing,
+    importing_traces,
+    importing_tables,
+    exporting,
+    streams,
+    calibrating,
+    exploring,
+)
 """The modules that add commands to the application."""
 
 

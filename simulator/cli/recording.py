@@ -18,7 +18,7 @@ from simulator.errors import InputError
 
 if TYPE_CHECKING:
     from simulator.run import Progress
-    from simulator.workload.importers.perf_text import Progress as BytesProgress
+    from simulator.workload.importers.text import Progress as BytesProgress
 
 _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "m": Fraction(60), "h": Fraction(3600)}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|min|m|h)?")

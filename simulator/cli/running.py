@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, Settings, app, exit_codes
+from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
@@ -33,10 +34,21 @@ def run(
             "or a recording in Parquet: the experiment `any-recording` with it."
         ),
     ],
+    *,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
     settings: Settings = [],  # noqa: B006 (typer wants a literal default)
     as_json: AsJson = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")] = True,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RESULT",
+            help="An earlier result: where only prices have changed since, and nothing waits, its counts are priced "
+            "again, without a replay.",
+        ),
+    ] = None,
+    engine: EngineName = "fast",
 ) -> None:
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result
@@ -47,21 +59,26 @@ def run(
     else:
         path = _experiment_or_folder(experiment)
         target = out or Path("results") / path.stem
+    asked = _Asked(settings, earlier, engine)
     if path.is_dir():
-        _run_folder(path, out, settings, as_json, plots)
+        _run_folder(path, out, asked, as_json=as_json, plots=plots)
         return
     check_target(target)
     with watched() as progress:
-        result, resolved_yaml = _replayed(path, settings, progress)
+        result, resolved_yaml = _replayed(path, asked, progress)
         if progress and plots and result.plots:
             progress("drawing plots", 0, 0)
         write_result(result, target, resolved_yaml, plots)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"out": str(target), "totals": totals_as_json(result), "warnings": result.warnings}, indent=1))
+        account = {"earlier": result.metadata["earlier"]} if earlier else {}
+        data = {"out": str(target), "totals": totals_as_json(result), "warnings": result.warnings, **account}
+        print(json.dumps(data, indent=1))
     else:
         _print_result(result, target)
+        if earlier:
+            _print_account(earlier, {"": result.metadata["earlier"]})
 
 
 def _experiment_or_folder(reference: str) -> Path:
@@ -79,18 +96,31 @@ def _experiment_or_folder(reference: str) -> Path:
         return folder
 
 
-def _replayed(path: Path, settings: Sequence[str], progress: Progress | None) -> tuple[Result, str]:
-    """Load and run an experiment; return its result, and its input with all that it refers to."""
-    from simulator.run import readable, run_experiment
-    from simulator.spec.build import load_experiment
-    from simulator.spec.node import plain
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of each experiment: overrides, an earlier result to begin from, and the engine."""
 
-    loaded = load_experiment(path, settings)
-    result = run_experiment(loaded, progress=progress)
+    settings: Sequence[str]
+    earlier: Path | None
+    engine: str
+
+
+def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Result, str]:
+    """Load and run an experiment; return its result, and its input with all that it refers to."""
+    from simulator.engine import engine_named
+    from simulator.report.reader import load_result
+    from simulator.run import run_experiment
+    from simulator.spec.build import load_experiment
+    from simulator.spec.node import plain, readable
+
+    engine = engine_named(asked.engine)
+    found = load_result(asked.earlier) if asked.earlier else None
+    loaded = load_experiment(path, asked.settings)
+    result = run_experiment(loaded, engine, progress=progress, earlier=found)
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
 
-def _run_folder(folder: Path, out: Path | None, settings: Sequence[str], as_json: bool, plots: bool) -> None:
+def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool, plots: bool) -> None:
     """Run all experiments of a folder; one that fails is reported, and the others go on."""
     from simulator.report.collection import collecting
     from simulator.spec.build import experiments_in
@@ -99,11 +129,15 @@ def _run_folder(folder: Path, out: Path | None, settings: Sequence[str], as_json
     name = folder.resolve().name
     target = out or Path("results") / name
     faults: list[Exception] = []
-    with collecting(target, name, settings) as collection, watched() as progress:
+    accounts: dict[str, Mapping[str, Any]] = {}
+    with collecting(target, name, asked.settings) as collection, watched() as progress:
         for number, path in enumerate(paths, 1):
             part = _part(progress, path.stem, number, len(paths))
             try:
-                collection.add(path.stem, *_replayed(path, settings, part), plots)
+                before = asked.earlier / path.stem if asked.earlier else None
+                result, resolved_yaml = _replayed(path, replace(asked, earlier=before), part)
+                collection.add(path.stem, result, resolved_yaml, plots)
+                accounts[path.stem] = result.metadata.get("earlier", {})
             except (SimulatorError, OSError) as error:
                 faults.append(error)
                 collection.fail(path.stem, str(error))
@@ -112,6 +146,8 @@ def _run_folder(folder: Path, out: Path | None, settings: Sequence[str], as_json
             for warning in entry.warnings:
                 print(f"warning: {entry.name}: {warning}", file=sys.stderr)
     _print_collection(collection, target, as_json)
+    if asked.earlier and not as_json:
+        _print_account(asked.earlier, accounts)
     if faults:
         refused = len(faults) == len(paths) and all(isinstance(e, (InputError, *WRONG_PATH)) for e in faults)
         raise typer.Exit(2 if refused else 1)
@@ -144,16 +180,32 @@ def _print_collection(collection: Collection, target: Path, as_json: bool) -> No
     terminal.print(f"{where}{len(collection.entries)} experiments{failed}", markup=False, highlight=False)
 
 
+def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say how many outcomes were taken from an earlier result, by experiment, and why others were replayed."""
+    terminal = console()
+    for name, account in accounts.items():
+        for replayed in account["why_replayed"]:
+            where = f"{name}: " if name else ""
+            pair = f"{replayed['workload']} under {replayed['model']}"
+            terminal.print(f"replayed: {where}{pair}: {replayed['why']}", style="dim", markup=False, highlight=False)
+    unchanged, repriced, replays = (
+        sum(account[how] for account in accounts.values()) for how in ("unchanged", "repriced", "replayed")
+    )
+    line = f"against {earlier}/: {unchanged} unchanged, {repriced} priced again, {replays} replayed"
+    terminal.print(line, markup=False, highlight=False)
+
+
 def _print_result(result: Any, target: Path) -> None:
     from simulator.report import blame, tables
-    from simulator.result import ComparisonRow, TotalsRow, frame
+    from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 
     terminal = console()
     if "blame" in result.plots:
         rows = blame.blame(result.totals, result.breakdown, result.baseline)
         terminal.print(blame.blame_table(rows, result.baseline))
     else:
-        terminal.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
+        totals, uncertainty = frame(result.totals, TotalsRow), frame(result.uncertainty, UncertaintyRow)
+        terminal.print(tables.totals_table(totals, result.baseline, uncertainty))
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from functools import reduce
+from operator import add
 
 from simulator.actions import ActionCounts
+from simulator.errors import SimulatorError
 from simulator.model import CostModel
 from simulator.stream import EventStream
 
@@ -17,11 +20,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none."""
+    """What an engine is asked to do: run a stream under a model, with a periodic timer on each virtual CPU, or none.
+
+    ``rows`` is about how many the stream has, 0 if nobody knows; no outcome hangs on it.
+    """
 
     stream: EventStream
     model: CostModel
     timer_hz: Fraction | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,19 @@ class CpuTime:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a replay: counts, and times in ticks. Engines agree when their outcomes are equal."""
+    """What came of a replay: the counts of each virtual CPU, and times in ticks.
 
-    counts: ActionCounts
+    Engines agree when their outcomes are equal.
+    """
+
+    vcpu_counts: tuple[ActionCounts, ...]
     vcpus: tuple[CpuTime, ...]
     physical_cpus: tuple[CpuTime, ...]
+
+    @property
+    def counts(self) -> ActionCounts:
+        """What all virtual CPUs did."""
+        return reduce(add, self.vcpu_counts)
 
     @property
     def makespan(self) -> int:
@@ -57,11 +72,12 @@ class Outcome:
         return sum(cpu.busy for cpu in self.vcpus)
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Replays an event stream under a cost model."""
 
     name: str
 
+    @abstractmethod
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows and return counts and times.
 
@@ -69,3 +85,16 @@ class Engine(Protocol):
             ModelError: an event has no recipe.
             RunError: the replay cannot end: a wait that nothing ends, a halt that nothing interrupts.
         """
+
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one stream under several models: in one pass over it if the engine can, else one after the other.
+
+        All replays have the same stream. Returns what came of each; in place of an outcome, the error that ended it.
+        """
+        return [self._outcome_or_error(replay, progress) for replay in replays]
+
+    def _outcome_or_error(self, replay: Replay, progress: Progress | None) -> Outcome | SimulatorError:
+        try:
+            return self.run(replay, progress)
+        except SimulatorError as error:
+            return error

@@ -1,4 +1,4 @@
-"""Physical CPUs and devices: what virtual CPUs share and wait for."""
+"""Physical CPUs, devices and signals: what virtual CPUs share and wait for; and the order of what happens at once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,40 @@ from simulator.stream import START_SIGNAL
 
 Steps = Generator[simpy.Event, Any, None]
 
+DEVICES_FIRST = 1
+"""The rank of completions: at one moment they come before the turns of virtual CPUs."""
+
+
+def rank_of(vcpu: int) -> int:
+    """Return the rank of the turns of a virtual CPU: at one moment, the lower number goes first."""
+    return DEVICES_FIRST + 1 + vcpu
+
+
+class Turn(simpy.Event):
+    """An event with a rank, which orders events of one moment; SimPy calls it a priority.
+
+    The order of a replay is total: time, then rank, then the order of scheduling. As it does not hang on when a turn
+    was scheduled, an engine that takes many rows in one step orders what it shares as one that takes them singly.
+    """
+
+    def __init__(self, env: simpy.Environment, rank: int) -> None:
+        super().__init__(env)
+        self._rank = rank
+
+    def come(self, delay: int = 0, value: Any = None) -> Turn:
+        """Schedule the turn, ``delay`` ticks from now."""
+        self._ok = True
+        self._value = value
+        self.env.schedule(self, self._rank, delay)  # type: ignore[arg-type]
+        return self
+
 
 class PhysicalCpus:
     """Physical CPUs, handed to virtual CPUs first come, first served; the lowest free number first."""
 
-    def __init__(self, env: simpy.Environment, number: int) -> None:
-        self._env = env
+    def __init__(self, number: int) -> None:
         self._free = list(range(number))
-        self._queue: deque[simpy.Event] = deque()
+        self._queue: deque[Turn] = deque()
         self.busy = [0] * number
 
     @property
@@ -30,18 +56,18 @@ class PhysicalCpus:
         """Whether a virtual CPU is waiting for a physical one."""
         return bool(self._queue)
 
-    def take(self) -> int | simpy.Event:
-        """Return the number of a free physical CPU, or an event whose value will be that number."""
-        if self._free:
-            return heapq.heappop(self._free)
-        turn = self._env.event()
+    def take(self) -> int | None:
+        """Return the number of a free physical CPU, None if there is none."""
+        return heapq.heappop(self._free) if self._free else None
+
+    def queue(self, turn: Turn) -> None:
+        """Wait for a physical CPU: its number will be the value of the turn."""
         self._queue.append(turn)
-        return turn
 
     def give_back(self, number: int) -> None:
         """Hand a physical CPU to the first in the queue, or set it free."""
         if self._queue:
-            self._queue.popleft().succeed(number)
+            self._queue.popleft().come(value=number)
         else:
             heapq.heappush(self._free, number)
 
@@ -68,10 +94,9 @@ class DeviceQueue:
 class Signals:
     """What rows post and wait for: a signal has a time from the moment on that it was posted."""
 
-    def __init__(self, env: simpy.Environment) -> None:
-        self._env = env
+    def __init__(self) -> None:
         self._times: dict[int, int] = {START_SIGNAL: 0}
-        self._waiters: dict[int, dict[int, simpy.Event]] = {}
+        self._waiters: dict[int, list[int]] = {}
 
     def post(self, signal: int, time: int) -> list[int]:
         """Post a signal that counts from ``time``, now or later; return the virtual CPUs that waited for it.
@@ -82,17 +107,12 @@ class Signals:
         if signal in self._times:
             raise RunError(f"signal {signal} is posted a second time: each signal is posted by one row")
         self._times[signal] = time
-        waiters = self._waiters.pop(signal, {})
-        for posted in waiters.values():
-            posted.succeed()
-        return list(waiters)
+        return self._waiters.pop(signal, [])
 
     def time(self, signal: int) -> int | None:
         """Return the time of a signal, None if it was not posted yet."""
         return self._times.get(signal)
 
-    def posted(self, signal: int, vcpu: int) -> simpy.Event:
-        """Return an event that comes when the signal, for which a virtual CPU waits, is posted."""
-        posted = self._env.event()
-        self._waiters.setdefault(signal, {})[vcpu] = posted
-        return posted
+    def await_post(self, signal: int, vcpu: int) -> None:
+        """Note that a virtual CPU waits for a signal to be posted."""
+        self._waiters.setdefault(signal, []).append(vcpu)

@@ -24,10 +24,10 @@ class Chain:
             kind: readers for kind in BY_CODE if (readers := [(i, m) for i, m in links if kind in m.reads()])
         }
         self._routes: list[dict[str, tuple[list[_Link], list[_Link]]]] = [
-            {action: self._route(i, action) for action in mechanism.emits()} for i, mechanism in links
+            {action: self.hearers(i, action) for action in mechanism.emits()} for i, mechanism in links
         ]
 
-    def _route(self, position: int, action: str) -> tuple[list[_Link], list[_Link]]:
+    def hearers(self, position: int, action: str) -> tuple[list[_Link], list[_Link]]:
         """Return who answers and who watches an action taken at a position."""
         after = list(enumerate(self.mechanisms))[position + 1 :]
         return [(i, m) for i, m in after if action in m.answers()], [(i, m) for i, m in after if action in m.watches()]

@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.table import Table
 
-from simulator.report.show import View
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_percent, human_seconds
+from simulator.report.view import View
 from simulator.workload.recorder import implied
 from simulator.workload.recorder.record import Recording
 

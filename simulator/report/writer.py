@@ -16,10 +16,13 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.report.blame import COLUMNS, blame
-from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, frame
+from simulator.report.replays import as_document
+from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
 
 RESULT_FILE = "result.json"
-_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison.csv", "plots", "report.html"}
+_JSON_WIDTH = 120
+_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison.csv", "uncertainty.csv"}
+_WRITTEN |= {"plots", "report.html"}
 
 
 def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
@@ -35,17 +38,38 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
             write_csv(folder / "blame.csv", COLUMNS, map(astuple, blamed))
         if result.comparison:
             write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
-        notes = list(result.notes)
-        if plots:
-            notes += _write_report(result, folder, resolved_yaml)
+        if result.uncertainty:
+            write_csv(folder / "uncertainty.csv", columns(UncertaintyRow), map(astuple, result.uncertainty))
+        drawn = _write_report(result, folder, resolved_yaml) if plots else []
         document = {
             **result.metadata,
             "warnings": result.warnings,
-            "notes": notes,
+            "notes": list(dict.fromkeys([*result.notes, *drawn])),
             "remarks": result.remarks,
+            "sources": result.sources,
             "totals": totals_as_json(result),
+            "replays": [as_document(replayed) for replayed in result.replays],
         }
-        (folder / RESULT_FILE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        (folder / RESULT_FILE).write_text(compact_json(document) + "\n", encoding="utf-8")
+
+
+def compact_json(value: Any, indent: str = "", before: int = 0) -> str:
+    """Return JSON with a line for each entry of what does not fit on one.
+
+    ``before`` is how many characters stand before the value on its line.
+    """
+    flat = json.dumps(value)
+    if not isinstance(value, Mapping | list | tuple) or len(indent) + before + len(flat) <= _JSON_WIDTH:
+        return flat
+    inner = indent + " "
+    if isinstance(value, Mapping):
+        keys = [(f"{json.dumps(str(key))}: ", entry) for key, entry in value.items()]
+        lines = [key + compact_json(entry, inner, len(key) + 1) for key, entry in keys]
+    else:
+        lines = [compact_json(entry, inner, 1) for entry in value]
+    begin, end = "{}" if isinstance(value, Mapping) else "[]"
+    entries = ",\n".join(inner + line for line in lines)
+    return f"{begin}\n{entries}\n{indent}{end}"
 
 
 def totals_as_json(result: Result) -> list[dict[str, Any]]:
@@ -113,8 +137,11 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         frame(result.breakdown, BreakdownRow),
         frame(result.comparison, ComparisonRow),
     )
+    uncertain = frame(result.uncertainty, UncertaintyRow)
     (folder / "plots").mkdir()
-    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots", result.sources)
+    drawn, notes = plots.bundle(
+        *frames, result.baseline, result.title, result.plots, folder / "plots", result.sources, uncertain
+    )
     page = html.render(
         result.title,
         result.description,
@@ -125,6 +152,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         _provenance(result.metadata),
         result.baseline,
         result.remarks,
+        uncertain,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes
@@ -141,8 +169,23 @@ def _provenance(metadata: Mapping[str, Any]) -> dict[str, str]:
         "overrides": "; ".join(metadata["overrides"]) or "none",
         "experiment, sha256": metadata["inputs"]["experiment_sha256"],
         **{f"{name}, sha256 of its rows": digest for name, digest in recordings.items()},
-        "host": ", ".join(metadata["host"].values()),
+        **_taken_over(metadata),
+        "host": _host(metadata["host"]),
     }
+
+
+def _host(host: Mapping[str, str]) -> str:
+    names = {"python": "Python ", "numpy": "NumPy "}
+    return ", ".join(names.get(key, "") + value for key, value in host.items())
+
+
+def _taken_over(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the result owes to an earlier one; nothing if it stands alone."""
+    if "earlier" not in metadata:
+        return {}
+    earlier = metadata["earlier"]
+    number = f"{earlier['unchanged']} unchanged, {earlier['repriced']} priced again, {earlier['replayed']} replayed"
+    return {"replays, against those of an earlier result": number, "earlier, sha256": earlier["experiment_sha256"]}
 
 
 @contextmanager

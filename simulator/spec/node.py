@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeAlias
+from hashlib import sha256
+from typing import Any, TypeAlias
 
 from simulator.errors import Fault, SpecError
 from simulator.spec.scalars import Scalar, shown
@@ -121,6 +122,20 @@ def plain(node: Node) -> Plain:
     if isinstance(node.value, list):
         return [plain(child) for child in node.value]
     return node.value
+
+
+def fingerprint(node: Node) -> str:
+    """Return the SHA-256 of a tree's values, whatever the order of its keys."""
+    return sha256(json.dumps(readable(plain(node)), sort_keys=True).encode()).hexdigest()
+
+
+def readable(value: Plain) -> Any:
+    """Return a plain tree for JSON: decimals become text, which keeps them exact."""
+    if isinstance(value, dict):
+        return {key: readable(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [readable(child) for child in value]
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def described(value: object) -> str:

@@ -18,7 +18,7 @@ from simulator import __version__
 from simulator.errors import RunError
 from simulator.stream import MemoryStream
 from simulator.workload.importers.perf import ImportReport, import_perf
-from simulator.workload.importers.perf_text import Progress
+from simulator.workload.importers.text import Progress
 from simulator.workload.recorder import others, overhead, processes
 from simulator.workload.recorder.awake import kept_awake
 from simulator.workload.recorder.counters import counting
@@ -117,7 +117,8 @@ def record(
         _check(kept, request)
         if request.method is Method.TWICE and request.command:
             run.correction = overhead.by_command(unrecorded_ns, run.command_ns, kept.own_lines)
-        stream, report = import_perf(text, title or _title(request), None, progress)
+        imported, report = import_perf(text, title or _title(request), None, progress)
+        stream = MemoryStream.of(imported)
     run.checks = _checks(run, report)
     run.missing = {group.without: names for group, names in missing(tracepoints)}
     start = min(times[0] for times in kept.times.values())

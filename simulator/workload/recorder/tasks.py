@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.perf_handlers import DEAD_STATES
+from simulator.workload.recorder.heads import read_head
 
 IDLE = 0
 _LOST = re.compile(r" PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)")
@@ -175,10 +176,10 @@ class Program:
             self.kept.read += 1
             try:
                 text = self._named(text) if _NO_NUMBER in text else text  # noqa: PLW2901
-                head = perf_text.parse_head(text)
+                head = read_head(text)
                 if head.tid != head.pid:
                     self._join(head.tid, head.pid)
-                now = int(text[head.place_end : head.time_end].replace(".", ""))
+                now = head.now
                 line = _Line(
                     text, head.cpu, head.tid, now, head.tracepoint, text[head.fields :], head.place_end, head.time_end
                 )
