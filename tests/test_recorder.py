@@ -23,10 +23,11 @@ from simulator.errors import RecordError
 from simulator.stream import Batch, EventStream, MemoryStream, ParquetStream
 from simulator.workload.importers.perf import import_perf
 from simulator.workload.recorder import implied, others, overhead
+from simulator.workload.recorder.kept import Kept, Who
 from simulator.workload.recorder.overhead import Correction, Method
 from simulator.workload.recorder.permissions import available_tracepoints, explain_failure, find_perf
 from simulator.workload.recorder.processes import kernel_threads, with_descendants
-from simulator.workload.recorder.tasks import Kept, Program, Who
+from simulator.workload.recorder.tasks import Program
 from simulator.workload.recorder.tracepoints import WANTED
 
 ALWAYS = (0, 1 << 62)

@@ -22,10 +22,11 @@ from simulator.workload.importers.text import Progress
 from simulator.workload.recorder import others, overhead, processes
 from simulator.workload.recorder.awake import kept_awake
 from simulator.workload.recorder.counters import counting
+from simulator.workload.recorder.kept import IDLE, Kept, Who
 from simulator.workload.recorder.overhead import Correction, Method
 from simulator.workload.recorder.permissions import available_tracepoints, find_perf
 from simulator.workload.recorder.session import Perf
-from simulator.workload.recorder.tasks import IDLE, Kept, Program, Who
+from simulator.workload.recorder.tasks import Program
 from simulator.workload.recorder.tracepoints import missing
 
 _TITLE = 80

@@ -8,8 +8,8 @@ the others are taken out of the text of ``perf script`` afterwards:
   they sleep. What the kernel does in the background goes by the clock and not by the program's progress.
 - **Everybody else**, the recorder included, becomes the idle task: their lines are left out, a switch to one of them is
   a switch to idle, and where one of them wakes a task of the program, an idle CPU does. So what they took from the
-  program is time in which its CPU was idle (see ``others``). Interrupts that do
-  not find the program at work are kept if they wake it, or complete one of its disk requests.
+  program is time in which its CPU was idle (see ``others``). Interrupts that do not find the program at work are kept
+  if they wake it, or complete one of its disk requests.
 - **Stand-ins** of the idle task (see ``awake``) are the idle task.
 - A load of the page-table base on the way to a task that becomes idle is left out, and on the way back too, where the
   CPU comes back to the process that it left.
@@ -19,15 +19,13 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.perf_handlers import DEAD_STATES
 from simulator.workload.recorder.heads import read_head
+from simulator.workload.recorder.kept import IDLE, Cpu, Kept, Line, Who
 
-IDLE = 0
 _LOST = re.compile(r" PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)")
 _PREVIOUS = re.compile(r"prev_comm=.* prev_pid=\d+ prev_prio=-?\d+ prev_state=\S+ ==> ")
 _NO_NUMBER = "/-1 "
@@ -36,7 +34,6 @@ _GIVES_UP = re.compile(r"sched:sched_switch: prev_comm=(.*) prev_pid=(\d+) ")
 _NEXT = re.compile(r"next_comm=.* next_pid=\d+ next_prio=-?\d+")
 _IDLE_PREVIOUS = "prev_comm=swapper/{0} prev_pid=0 prev_prio=120 prev_state=R ==> "
 _IDLE_NEXT = "next_comm=swapper/{0} next_pid=0 next_prio=120"
-_IDLE_PLACE = f"{'swapper':>16} {0:>5}/{0:<5} "
 _FLUSH_ON_SWITCH = "(0)"
 _EXEC = tuple(f"NR {number} (" for number in (59, 322, 221, 281))  # execve and execveat of x86-64 and of arm64
 _DURING_SWITCH = frozenset({"sched:sched_switch", "tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
@@ -45,94 +42,6 @@ _RESCHEDULE = "irq_vectors:reschedule_entry"
 _TICK, _END_OF_TICK = "irq_vectors:local_timer_entry", "irq_vectors:local_timer_exit"
 _AT_WORK = ("raw_syscalls:", "exceptions:", "kmem:", "sched:sched_switch", "sched:sched_process")
 _INTERRUPTS = ("irq:", "irq_vectors:")
-
-
-@dataclass(slots=True)
-class Kept:
-    """What was kept of a recording.
-
-    ``lines`` are kept, of ``read``, and ``own_lines`` of them are of tasks of the program; ``lost`` events never
-    reached the file. ``switches`` counts how often a task of the program gave up its CPU, ``ends`` how often for good,
-    ``preempted`` how often it had to give way to others, and ``unseen`` how often a CPU came to such a task with no
-    switch to it in the recording. By number of the CPU, in nanoseconds: ``times`` of the kept lines; ``others``, the
-    times (first and last moment) for which it ran somebody else, from the program's first line on; ``delays``, when a
-    task of the program came to it at last, and for how long others had kept it although the task could run; ``idle``,
-    the times for which it is known to have done nothing.
-    """
-
-    lines: int = 0
-    own_lines: int = 0
-    read: int = 0
-    lost: int = 0
-    switches: int = 0
-    ends: int = 0
-    preempted: int = 0
-    unseen: int = 0
-    times: dict[int, array[int]] = field(default_factory=dict)
-    others: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    delays: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    idle: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-
-    @property
-    def others_ns(self) -> int:
-        """For how long all CPUs together ran somebody else, nanoseconds."""
-        return sum(end - begin for times in self.others.values() for begin, end in times)
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who is who when a recording begins, by numbers of tasks.
-
-    ``tasks`` are those of the program (None: everybody's), and ``command`` joins them when it executes. ``kernel`` are
-    the threads of the kernel, ``recorder`` those that never belong to it, ``stand_ins`` stand for the idle task.
-    """
-
-    tasks: Collection[int] | None
-    command: int = IDLE
-    kernel: Collection[int] = ()
-    recorder: Collection[int] = ()
-    stand_ins: Collection[int] = ()
-
-
-class _Line(NamedTuple):
-    """A line, its CPU, its task, its time in ns, its tracepoint and fields, and where its CPU and its time end."""
-
-    text: str
-    cpu: int
-    tid: int
-    now: int
-    tracepoint: str
-    fields: str
-    place_end: int
-    time_end: int
-
-    def idle(self) -> str:
-        """Return the line as one of the idle task."""
-        return _IDLE_PLACE + self.text[self.text.rindex("[", 0, self.place_end) :]
-
-    def idle_at_same_time(self, tracepoint: str, fields: str) -> str:
-        """Return another line of the idle task, of the same CPU and time."""
-        head = self.text[self.text.rindex("[", 0, self.place_end) : self.time_end]
-        return f"{_IDLE_PLACE}{head}: {tracepoint:>38}: {fields}"
-
-
-@dataclass(slots=True)
-class _Cpu:
-    """One CPU: its last switch (from, to), the process of the program that it ran last, since when it is others'.
-
-    ``pending`` are lines (tracepoint, fields) of an interrupt that has woken nobody yet, and ``in_tick`` is whether a
-    timer interrupt has, and is not over. ``interrupted`` is whether no line since the last interrupt shows the task at
-    work, ``completes`` whether a disk request has completed in that; ``last`` is the time of the CPU's last line.
-    """
-
-    switch: tuple[int, int] = (IDLE, IDLE)
-    process: int = IDLE
-    others_since: int = -1
-    pending: list[tuple[str, str]] = field(default_factory=list)
-    in_tick: bool = False
-    interrupted: bool = False
-    completes: bool = False
-    last: int = -1
 
 
 class Program:
@@ -154,7 +63,7 @@ class Program:
         self._stand_ins = set(who.stand_ins)
         self._since, self._until = window
         self._begun = False
-        self._cpus: dict[int, _Cpu] = {}
+        self._cpus: dict[int, Cpu] = {}
         self._processes: dict[int, int] = {}
         self._can_run: dict[int, int] = {}  # tasks that could run and do not, and since when
         self._reaped: dict[str, str] = {}
@@ -180,7 +89,7 @@ class Program:
                 if head.tid != head.pid:
                     self._join(head.tid, head.pid)
                 now = head.now
-                line = _Line(
+                line = Line(
                     text, head.cpu, head.tid, now, head.tracepoint, text[head.fields :], head.place_end, head.time_end
                 )
                 other = self._interrupt if head.tracepoint.startswith(_INTERRUPTS) else self._any
@@ -215,11 +124,11 @@ class Program:
             self._reaped[cpu] = f"{comm:>16} {process:>5}/{tid:<5} "
         return self._reaped[cpu] + rest if cpu in self._reaped else text
 
-    def _is_begun(self, line: _Line) -> bool:
+    def _is_begun(self, line: Line) -> bool:
         self._begun = self._begun or self._is_own(line.tid)
         return self._begun
 
-    def _counted(self, line: _Line, found: list[str]) -> list[str]:
+    def _counted(self, line: Line, found: list[str]) -> list[str]:
         self.seen.add(line.tid)
         self.kept.lines += len(found)
         if self._is_own(line.tid):
@@ -228,7 +137,7 @@ class Program:
         self.kept.times.setdefault(line.cpu, array("q")).extend([line.now] * len(found))
         return found
 
-    def _follow(self, line: _Line) -> None:
+    def _follow(self, line: Line) -> None:
         """Count a task that a CPU is not known to have come to; it runs there from now on."""
         cpu = self._cpu(line)
         before, after = cpu.switch
@@ -262,10 +171,10 @@ class Program:
 
     # What is kept of a line: its text, nothing, or more than one text.
 
-    def _any(self, line: _Line) -> list[str]:
+    def _any(self, line: Line) -> list[str]:
         return [line.text] if self._is_kept(line.tid) else []
 
-    def _interrupt(self, line: _Line) -> list[str]:
+    def _interrupt(self, line: Line) -> list[str]:
         """An interrupt that does not find the program at work waits until it wakes it."""
         cpu, stands_in = self._cpu(line), line.tid in self._stand_ins
         begins = line.tracepoint.endswith("_entry") and line.tracepoint != _SOFTIRQ
@@ -286,7 +195,7 @@ class Program:
             cpu.pending.append((line.tracepoint, line.fields))
         return []
 
-    def _pending(self, line: _Line, only: str = "") -> list[str]:
+    def _pending(self, line: Line, only: str = "") -> list[str]:
         """Return what waited for an interrupt to wake somebody, which it now does."""
         cpu = self._cpu(line)
         wanted = [pending for pending in cpu.pending if pending[0].startswith(only)]
@@ -294,16 +203,16 @@ class Program:
         cpu.pending = []
         return [line.idle_at_same_time(*pending) for pending in wanted]
 
-    def _cpu(self, line: _Line) -> _Cpu:
-        return self._cpus.setdefault(line.cpu, _Cpu())
+    def _cpu(self, line: Line) -> Cpu:
+        return self._cpus.setdefault(line.cpu, Cpu())
 
-    def _issue(self, line: _Line) -> list[str]:
+    def _issue(self, line: Line) -> list[str]:
         if self._is_kept(line.tid):
             request = perf_text.parse_issue(line.fields)
             self._requests.add((request.disk, request.sector))
         return self._any(line)
 
-    def _complete(self, line: _Line) -> list[str]:
+    def _complete(self, line: Line) -> list[str]:
         """The completion of a request of the program's, on whatever CPU; that of another one tells nothing of it."""
         request = perf_text.parse_complete(line.fields)
         if (request.disk, request.sector) not in self._requests:
@@ -312,7 +221,7 @@ class Program:
         self._cpu(line).completes = True
         return self._any(line) or [*self._pending(line), line.idle()]
 
-    def _switch(self, line: _Line) -> list[str]:
+    def _switch(self, line: Line) -> list[str]:
         switch = perf_text.parse_switch(line.fields)
         before, after = switch.prev_pid, switch.next_pid
         cpu = self._cpu(line)
@@ -341,13 +250,13 @@ class Program:
             text = _PREVIOUS.sub(_IDLE_PREVIOUS.format(line.cpu), line.idle())
         return [*(roused if from_idle else []), text]
 
-    def _note_others(self, line: _Line, cpu: _Cpu, is_others: bool) -> None:
+    def _note_others(self, line: Line, cpu: Cpu, is_others: bool) -> None:
         begin = max(cpu.others_since, self._since)
         if cpu.others_since >= 0 and self._begun and begin < line.now <= self._until:
             self.kept.others.setdefault(line.cpu, []).append((begin, line.now))
         cpu.others_since = line.now if is_others else -1
 
-    def _note_delay(self, line: _Line, task: int) -> None:
+    def _note_delay(self, line: Line, task: int) -> None:
         """Note for how long others kept a CPU while a task of the program, which now comes to it, could run."""
         since = self._can_run.pop(task, line.now)
         if not self._is_own(task):
@@ -360,7 +269,7 @@ class Program:
         if delay:
             self.kept.delays.setdefault(line.cpu, []).append((line.now, delay))
 
-    def _wake(self, line: _Line) -> list[str]:
+    def _wake(self, line: Line) -> list[str]:
         """A waking of one's own task counts whoever does it, that of another only where the program does it."""
         _, woken, _ = perf_text.parse_wake(line.fields)
         self._can_run.setdefault(woken, line.now)
@@ -374,7 +283,7 @@ class Program:
             return []
         return [*self._pending(line), line.text if self._is_kept(line.tid) else line.idle()]
 
-    def _fork(self, line: _Line) -> list[str]:
+    def _fork(self, line: Line) -> list[str]:
         """A child of the program is the program's; the number of anybody else's child is no longer one of its own."""
         _, child = perf_text.parse_fork(line.fields)
         self._processes.pop(child, None)
@@ -384,14 +293,14 @@ class Program:
             self._own.discard(child)
         return self._any(line)
 
-    def _syscall(self, line: _Line) -> list[str]:
+    def _syscall(self, line: Line) -> list[str]:
         """Before the command is told to execute its program it is a part of the recorder."""
         if line.tid == self._command and line.tid in self._recorder and line.fields.startswith(_EXEC):
             self._own.add(line.tid)
             self._recorder.discard(line.tid)
         return self._any(line)
 
-    def _flush(self, line: _Line) -> list[str]:
+    def _flush(self, line: Line) -> list[str]:
         """A flush on a switch comes while the CPU still counts as the former task's."""
         cpu = self._cpus.get(line.cpu)
         if cpu is None or cpu.switch[0] != line.tid or not line.fields.rstrip().endswith(_FLUSH_ON_SWITCH):
