@@ -88,7 +88,7 @@ def test_the_header_says_how_it_was_recorded(program: str) -> None:
     assert (about["exit_code"], about["interrupted"], about["lost_events"]) == (0, False, 0)
     assert about["tracepoints_missing"] == {}
     assert about["overhead"]["ns_per_line"] > 0
-    assert about["overhead"]["clipped_ns"] * 10 < about["overhead"]["taken_off_ns"]
+    assert about["overhead"]["clipped_ns"] * 4 < about["overhead"]["taken_off_ns"]
 
 
 def test_the_scripts_are_all_of_the_corpus() -> None:
@@ -151,7 +151,7 @@ def test_memory_is_what_the_first_hardware_vmms_were_slow_at(priced: dict[tuple[
     for name in ("page-touch", "forkwait"):
         rows = {model: priced[name, model] for model in ("software-vmm", "hardware-vmm", "nested-paging")}
         assert rows["hardware-vmm"].busy_ratio > rows["software-vmm"].busy_ratio > rows["nested-paging"].busy_ratio
-        assert rows["hardware-vmm"].exits_per_second > 5 * rows["nested-paging"].exits_per_second
+        assert rows["hardware-vmm"].exits_per_second > 2 * rows["nested-paging"].exits_per_second
 
 
 def test_the_readme_has_every_program() -> None:

@@ -42,6 +42,7 @@ NEVER_AN_EVENT = {
     "sched:sched_process_exec",
     "sched:sched_process_exit",
     "irq:softirq_entry",
+    "irq:softirq_exit",
     "block:block_rq_complete",
 }
 
@@ -794,6 +795,27 @@ def disk_wait(recording: Recording, waker: int) -> None:
     if waker:
         recording.ipi(0, 0, 520)
     recording.switch(0, 0, 8, 530)
+
+
+@pytest.mark.parametrize(("woken_at", "by"), [(3.5, "timer"), (5.5, "timer"), (7, "task")])
+def test_deferred_work_lasts_until_its_end_is_told(
+    woken_at: float, by: str, recording: Recording, tmp_path: Path
+) -> None:
+    """Task 7 is interrupted from 3 to 4 us, with deferred work from 5 to 6: what wakes task 8 then is its timer."""
+    recording.syscall(0, 7, 0)
+    recording.syscall(1, 8, 0)
+    recording.add(0, 7, 0.2, "irq:softirq_entry", "vec=1 [action=TIMER]")
+    recording.add(0, 7, 0.3, "irq:softirq_exit", "vec=1 [action=TIMER]")
+    recording.switch(1, 8, 0, 1)
+    recording.timer(0, 7, 3, "entry")
+    recording.timer(0, 7, 4, "exit")
+    recording.add(0, 7, 5, "irq:softirq_entry", "vec=1 [action=TIMER]")
+    recording.add(0, 7, 6, "irq:softirq_exit", "vec=1 [action=TIMER]")
+    recording.wake(0, 7, 8, woken_at, target=1)
+    recording.lines.sort(key=lambda line: line.split("]")[1])
+    recording.switch(1, 0, 8, 9)
+    recording.sysret(1, 8, 10)
+    assert imported(tmp_path, recording.text()).report.waits == {by: 1}
 
 
 def test_a_task_waits_for_its_disk_request(recording: Recording, tmp_path: Path) -> None:

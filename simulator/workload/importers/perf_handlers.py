@@ -75,9 +75,12 @@ class Guesses:
 
     Space switches are guessed at each context switch, and wanted if no ``tlb:tlb_flush`` line tells of any. An
     interrupt completes where it begins (by vector, the kind of the guessed row) unless its vector has an exit line.
+    Where an interrupt's deferred work ends is told by ``irq:softirq_exit`` lines (``softirqs_end``), or else by the
+    next line that shows the task at work.
     """
 
     switch_lines: bool = False
+    softirqs_end: bool = False
     completions: dict[str, int] = field(default_factory=dict)
     vectors_with_exit: set[str] = field(default_factory=set)
 
@@ -140,6 +143,7 @@ class Handlers:
             "irq:irq_handler_entry": (self._handler_entry, BY_INTERRUPT),
             "irq:irq_handler_exit": (self._handler_exit, BY_KERNEL),
             "irq:softirq_entry": (self._softirq_entry, BY_KERNEL),
+            "irq:softirq_exit": (self._softirq_exit, BY_KERNEL),
             "block:block_rq_issue": (self._issue, BY_KERNEL),
             "block:block_rq_complete": (self._complete, BY_KERNEL),
             "msr:read_msr": (partial(self._msr, MSR_READ), BY_KERNEL),
@@ -383,6 +387,8 @@ class Handlers:
     def _completion(self, cpu: Cpu, number: int, device: str) -> None:
         cpu.event(INTERRUPT_COMPLETION, number, self._device(device))
         cpu.interrupts = max(cpu.interrupts - 1, 0)
+        if self.guesses.softirqs_end and not cpu.interrupts:
+            cpu.interrupt_context = False
 
     def _timer_entry(self, cpu: Cpu, fields: str) -> bool:
         self._interrupt(cpu, perf_text.parse_vector(fields), "timer")
@@ -422,6 +428,13 @@ class Handlers:
 
     def _softirq_entry(self, cpu: Cpu, _fields: str) -> bool:
         cpu.enter_interrupt()
+        return False
+
+    def _softirq_exit(self, cpu: Cpu, _fields: str) -> bool:
+        """Deferred work is done, and the task goes on; in a file with such lines, no interrupt lasts until the next."""
+        self.guesses.softirqs_end = True
+        if not cpu.interrupts:
+            cpu.interrupt_context = False
         return False
 
     # Devices and registers.

@@ -179,7 +179,7 @@ class Program:
         cpu, stands_in = self._cpu(line), line.tid in self._stand_ins
         begins = line.tracepoint.endswith("_entry") and line.tracepoint != _SOFTIRQ
         cpu.completes = cpu.completes and not begins
-        cpu.interrupted = True
+        cpu.interrupted = not line.tracepoint.endswith("_exit")
         if self._is_own(line.tid) or line.tid in self._working or (self._everyone and line.tid == IDLE):
             return [line.text]
         if begins:

@@ -55,7 +55,7 @@ GROUPS = (
         "no interrupts from one CPU to another",
     ),
     Group(
-        ("irq:irq_handler_entry", "irq:irq_handler_exit", "irq:softirq_entry"),
+        ("irq:irq_handler_entry", "irq:irq_handler_exit", "irq:softirq_entry", "irq:softirq_exit"),
         "no interrupts of devices; who ended a wait in them is told from the sleeper alone",
     ),
     Group(
