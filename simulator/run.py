@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 import simulator
+from simulator import uncertainty
 from simulator.costs import Share, price
 from simulator.earlier import Pair, account, code_hash, verdicts
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Replay
-from simulator.errors import InputError, ModelError, RunError
+from simulator.errors import InputError, ModelError, RunError, SimulatorError
 from simulator.events import ACTIVITY_KINDS, BY_NAME
 from simulator.model import CostModel
 from simulator.reprice import why_replay
@@ -28,6 +29,7 @@ from simulator.result import (
     Replayed,
     Result,
     TotalsRow,
+    UncertaintyRow,
     cycles_per_event,
     exact_cycles,
     exact_seconds,
@@ -96,7 +98,7 @@ def run_experiment(
         if workload.recording is not None
     }
     begin = time.perf_counter()
-    engine = engine or ENGINES["fast"]
+    engine = engine or default_engine()
     judged = verdicts(experiment, earlier, recordings) if earlier else {}
     known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
     runs = list(_run_all(experiment, engine, progress, known))
@@ -124,36 +126,76 @@ def run_experiment(
             **_speed([run for run in runs if (run.workload.name, run.model.name) not in known], seconds),
             **({"earlier": account(judged, earlier)} if earlier else {}),
         },
+        uncertainty=tuple(
+            row
+            for run in runs
+            if (row := _uncertainty(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))))
+        ),
     )
+
+
+def default_engine() -> Engine:
+    """Return the engine that runs where none is named."""
+    return ENGINES["fast"]
 
 
 def _run_all(
     experiment: Experiment, engine: Engine, progress: Progress | None, known: Mapping[Pair, Outcome]
 ) -> Iterator[Run]:
-    """Replay each workload under each model, but for those whose outcome is known."""
-    pairs = [(workload, model) for workload in experiment.workloads.values() for model in experiment.models.values()]
-    total = sum(workload.rows for workload, model in pairs if (workload.name, model.name) not in known)
+    """Replay each workload under its models in one pass, but for those whose outcome is known."""
+    todo = {
+        name: [model for model in experiment.models.values() if (name, model.name) not in known]
+        for name in experiment.workloads
+    }
+    total = sum(workload.rows * len(todo[name]) for name, workload in experiment.workloads.items())
     done = 0
 
     def advance(rows: int) -> None:
         nonlocal done
         done += rows
         if progress:
-            progress(f"{workload.name} under {model.name}", min(done, total), total)
+            progress(f"{workload.name} under {', '.join(model.name for model in todo[name])}", min(done, total), total)
 
-    for workload, model in pairs:
-        outcome = known.get((workload.name, model.name))
-        yield priced(workload, model, outcome) if outcome else replay(engine, workload, model, advance)
+    for name, workload in experiment.workloads.items():
+        found = dict(
+            zip((model.name for model in todo[name]), outcomes(engine, workload, todo[name], advance), strict=True)
+        )
+        for model in experiment.models.values():
+            yield priced(workload, model, known.get((name, model.name)) or found[model.name])
 
 
-def replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None = None) -> Run:
+def outcomes(
+    engine: Engine, workload: Workload, models: Sequence[CostModel], advance: Callable[[int], None] | None = None
+) -> list[Outcome]:
+    """Replay one workload under several models.
+
+    Raises:
+        RunError: a replay cannot end.
+        ModelError: a model cannot price the workload after all.
+    """
+    if not models:
+        return []
+    replays = [Replay(workload.stream, model, workload.timer_hz, workload.rows) for model in models]
+    return [_checked(workload, *pair) for pair in zip(models, engine.run_all(replays, advance), strict=True)]
+
+
+def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorError) -> Outcome:
+    """Return an outcome; of an error, raise it with the names of the workload and the model."""
+    if isinstance(outcome, RunError | ModelError):
+        raise type(outcome)(f"workload '{workload.name}' under '{model.name}': {outcome}") from outcome
+    if isinstance(outcome, SimulatorError):
+        raise outcome
+    return outcome
+
+
+def replay(engine: Engine, workload: Workload, model: CostModel) -> Run:
     """Replay one workload under one model, and price it.
 
     Raises:
         RunError: the replay cannot end.
         ModelError: the model cannot price the workload after all.
     """
-    return priced(workload, model, _outcome(engine, workload, model, advance))
+    return priced(workload, model, outcomes(engine, workload, [model])[0])
 
 
 def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
@@ -167,16 +209,6 @@ def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
     if sum(share.ticks for share in shares) != outcome.busy:
         raise RunError(f"the breakdown of '{workload.name}' under '{model.name}' does not add up to its busy time")
     return Run(workload, model, outcome, shares)
-
-
-def _outcome(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None) -> Outcome:
-    """Replay, and name the workload and the model in whatever goes wrong."""
-    try:
-        return engine.run(Replay(workload.stream, model, workload.timer_hz, workload.rows), advance)
-    except RunError as error:
-        raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
-    except ModelError as error:
-        raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
 
 
 def _totals(run: Run, baseline: Run | None) -> TotalsRow:
@@ -195,6 +227,12 @@ def _totals(run: Run, baseline: Run | None) -> TotalsRow:
         idle_cycles=exact_cycles(sum(cpu.idle for cpu in outcome.vcpus)),
         relative_to_baseline=relative,
     )
+
+
+def _uncertainty(run: Run, baseline: Run | None) -> UncertaintyRow | None:
+    """Return between what the total lies while each cost lies between its bounds, where that takes no replay."""
+    base = (baseline.replayed, baseline.model) if baseline else (None, None)
+    return uncertainty.row(run.replayed, run.model, *base)
 
 
 def _breakdown(run: Run) -> Iterator[BreakdownRow]:

@@ -27,9 +27,11 @@ import pyarrow.parquet as pq
 
 from simulator.errors import StreamError, did_you_mean
 from simulator.events import BY_CODE
+from simulator.units import MOST_NANOSECONDS
 
 FORMAT_VERSION = 1
-_HEADER_KEY = b"vmmsim"
+HEADER_KEY = b"vmmsim"
+_NO_HEADER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 ROWS_PER_BATCH = 65_536
 _READ_AHEAD = 2
 
@@ -97,13 +99,23 @@ class Batch:
         """Return one cell, or the column's default if the column is absent."""
         return int(self.columns[name][row]) if name in self.columns else COLUMN[name].default
 
+    def gaps(self) -> Array:
+        """Return the recorded time before each row, computation and idle time, in nanoseconds."""
+        gaps: Array = self.column("user_ns") + self.column("kernel_ns") + self.column("idle_ns")
+        return gaps
+
+    def part(self, first: int, end: int) -> Batch:
+        """Return the rows from ``first`` on, up to and without ``end``."""
+        return Batch({name: values[first:end] for name, values in self.columns.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a stream says of itself.
 
     ``recorded_ns`` is the wall time of the recording (0 for synthetic streams), ``provenance`` says where and how it
-    was made, ``tasks`` names tasks by number, ``devices`` are the names that the column ``device`` indexes.
+    was made, ``history`` what was done with it since (``workload.history``), ``tasks`` names tasks by number,
+    ``devices`` are the names that the column ``device`` indexes.
     """
 
     title: str
@@ -113,6 +125,7 @@ class Header:
     tasks: Mapping[int, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     version: int = FORMAT_VERSION
+    history: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> str:
         """Return the header as JSON, with the dictionaries of event kinds and columns: a file explains itself."""
@@ -131,6 +144,8 @@ class Header:
             ValueError, KeyError, TypeError, AttributeError: the text is something else.
         """
         document = json.loads(text)
+        if not 0 <= int(document["recorded_ns"]) <= MOST_NANOSECONDS:
+            raise ValueError(f"recorded_ns is {document['recorded_ns']}, expected 0 to 10^16")
         return cls(
             title=str(document["title"]),
             vcpus=int(document["vcpus"]),
@@ -139,7 +154,18 @@ class Header:
             tasks={int(number): str(name) for number, name in document["tasks"].items()},
             provenance=dict(document["provenance"]),
             version=int(document["version"]),
+            history=_checked_history(document.get("history", ())),
         )
+
+
+def _checked_history(entries: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Return a history if its entries have what ``workload.history`` says."""
+    for entry in entries:
+        str(entry["operation"]), str(entry["tool"]), dict(entry["parameters"])
+        for source in entry["inputs"]:
+            str(source["title"]), str(source["content_sha256"]), dict(source.get("provenance", {}))
+            _checked_history(source.get("history", ()))
+    return tuple(map(dict, entries))
 
 
 def exact_sum(values: Array) -> int:
@@ -201,10 +227,10 @@ class ParquetStream:
             raise StreamError(f"{path}: no such file")
         try:
             with pq.ParquetFile(path) as file:
-                metadata = file.schema_arrow.metadata or {}
-                if _HEADER_KEY not in metadata:
+                metadata = file.metadata.metadata or {}
+                if HEADER_KEY not in metadata:
                     raise StreamError(f"{path}: a Parquet file, but not an event stream: it has no vmmsim header")
-                header = Header.from_json(metadata[_HEADER_KEY].decode())
+                header = Header.from_json(metadata[HEADER_KEY].decode())
                 if header.version > FORMAT_VERSION:
                     raise StreamError(
                         f"{path}: format version {header.version}, this vmmsim reads up to {FORMAT_VERSION}"
@@ -212,7 +238,7 @@ class ParquetStream:
                 _check_columns(path, file.schema_arrow)
                 rows = file.metadata.num_rows
                 groups = _groups_by_vcpu(path, file.metadata, header.vcpus)
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (pa.ArrowException, OSError, *_NO_HEADER) as error:
             if isinstance(error, StreamError):
                 raise
             raise StreamError(
@@ -234,6 +260,8 @@ class ParquetStream:
 
         The next ones are read by another thread while one is at work.
         """
+        if not self._groups[vcpu]:
+            return
         try:
             with (
                 pq.ParquetFile(self.path, page_checksum_verification=True) as file,
@@ -295,7 +323,7 @@ def _write(stream: EventStream, path: Path, used: set[str]) -> None:
     used = used or {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
     names = [column.name for column in COLUMNS if column.name in used]
     schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
-    schema = schema.with_metadata({_HEADER_KEY: stream.header.to_json().encode()})
+    schema = schema.with_metadata({HEADER_KEY: stream.header.to_json().encode()})
     options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_page_checksum": True}
     with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1) as beside:
         written: Future[None] | None = None

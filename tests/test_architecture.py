@@ -20,11 +20,13 @@ ORDER = (
     ("spec",),
     ("engine",),
     ("result",),
-    ("reprice",),
+    ("reprice", "uncertainty"),
     ("earlier",),
     ("run",),
+    ("analysis",),
     ("report",),
-    ("calibrate",),
+    ("calibrate", "estimate"),
+    ("notebook",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

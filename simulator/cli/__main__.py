@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, importing, running
+from simulator.cli import (
+    calibrating,
+    comparing,
+    documents,
+    estimating,
+    explaining,
+    exploring,
+    exporting,
+    importing,
+    importing_tables,
+    importing_traces,
+    running,
+    streams,
+)
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, importing, calibrating)
+COMMANDS = (
+    running,
+    estimating,
+    comparing,
+    explaining,
+    exploring,
+    documents,
+    importing,
+    importing_traces,
+    importing_tables,
+    exporting,
+    streams,
+    comparing,
+    explaining,
+    calibrating,
+)
 """The modules that add commands to the application."""
 
 

@@ -47,7 +47,7 @@ def perf(
 
     def read(progress: Progress | None) -> tuple[EventStream, ImportReport]:
         tell = partial(progress, f"reading {file.name}") if progress else None
-        return import_perf(file, title, dict(map(_key_and_text, about)), tell)
+        return import_perf(file, title, dict(map(key_and_text, about)), tell)
 
     _import(read, out or Path(file.name.split(".")[0] + ".parquet"), as_json)
 
@@ -67,7 +67,7 @@ def perf_data(
     def read(progress: Progress | None) -> tuple[EventStream, ImportReport]:
         if progress:
             progress(f"reading {file.name} through perf script", 0, 0)
-        return import_perf_data(file, title, dict(map(_key_and_text, about)))
+        return import_perf_data(file, title, dict(map(key_and_text, about)))
 
     _import(read, out or Path(file.name.split(".")[0] + ".parquet"), as_json)
 
@@ -85,7 +85,8 @@ def _import(read: Callable[[Progress | None], tuple[EventStream, ImportReport]],
     print_view(import_report(report, stream.header, target), as_json)
 
 
-def _key_and_text(entry: str) -> tuple[str, str]:
+def key_and_text(entry: str) -> tuple[str, str]:
+    """Split what --about says: KEY=TEXT."""
     key, equals, text = entry.partition("=")
     if not (key and equals and text):
         raise InputError(f"--about {entry}: expected KEY=TEXT, such as machine='Linux 6.18 on a laptop'")

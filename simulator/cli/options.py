@@ -17,7 +17,22 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 F = TypeVar("F", bound=Callable[..., None])
 
-VERBS = ("run", "validate", "show", "list", "import", "calibrate", "schema")
+VERBS = (
+    "run",
+    "estimate",
+    "compare",
+    "explain",
+    "breakeven",
+    "sensitivity",
+    "import",
+    "export",
+    "stream",
+    "validate",
+    "show",
+    "list",
+    "calibrate",
+    "schema",
+)
 """The commands in the order in which `vmmsim --help` lists them."""
 
 
@@ -35,6 +50,9 @@ app = typer.Typer(
     add_completion=False,
 )
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="fast; or reference, event by event, which is the definition of correct.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

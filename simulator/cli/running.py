@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, Settings, app, exit_codes
+from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
@@ -44,18 +45,20 @@ def run(
             "again, without a replay.",
         ),
     ] = None,
+    engine: EngineName = "fast",
 ) -> None:
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result
 
+    asked = _Asked(settings, earlier, engine)
     path = _experiment_or_folder(experiment)
     if path.is_dir():
-        _run_folder(path, out, settings, as_json=as_json, plots=plots, earlier=earlier)
+        _run_folder(path, out, asked, as_json=as_json, plots=plots)
         return
     target = out or Path("results") / path.stem
     check_target(target)
     with watched() as progress:
-        result, resolved_yaml = _replayed(path, settings, progress, earlier)
+        result, resolved_yaml = _replayed(path, asked, progress)
         if progress and plots and result.plots:
             progress("drawing plots", 0, 0)
         write_result(result, target, resolved_yaml, plots)
@@ -86,24 +89,31 @@ def _experiment_or_folder(reference: str) -> Path:
         return folder
 
 
-def _replayed(
-    path: Path, settings: Sequence[str], progress: Progress | None, earlier: Path | None
-) -> tuple[Result, str]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of each experiment: overrides, an earlier result to begin from, and the engine."""
+
+    settings: Sequence[str]
+    earlier: Path | None
+    engine: str
+
+
+def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Result, str]:
     """Load and run an experiment; return its result, and its input with all that it refers to."""
+    from simulator.engine import engine_named
     from simulator.report.reader import load_result
     from simulator.run import run_experiment
     from simulator.spec.build import load_experiment
     from simulator.spec.node import plain, readable
 
-    found = load_result(earlier) if earlier else None
-    loaded = load_experiment(path, settings)
-    result = run_experiment(loaded, progress=progress, earlier=found)
+    engine = engine_named(asked.engine)
+    found = load_result(asked.earlier) if asked.earlier else None
+    loaded = load_experiment(path, asked.settings)
+    result = run_experiment(loaded, engine, progress=progress, earlier=found)
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
 
-def _run_folder(
-    folder: Path, out: Path | None, settings: Sequence[str], *, as_json: bool, plots: bool, earlier: Path | None
-) -> None:
+def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool, plots: bool) -> None:
     """Run all experiments of a folder; one that fails is reported, and the others go on."""
     from simulator.report.collection import collecting
     from simulator.spec.build import experiments_in
@@ -113,12 +123,12 @@ def _run_folder(
     target = out or Path("results") / name
     faults: list[Exception] = []
     accounts: dict[str, Mapping[str, Any]] = {}
-    with collecting(target, name, settings) as collection, watched() as progress:
+    with collecting(target, name, asked.settings) as collection, watched() as progress:
         for number, path in enumerate(paths, 1):
             part = _part(progress, path.stem, number, len(paths))
             try:
-                before = earlier / path.stem if earlier else None
-                result, resolved_yaml = _replayed(path, settings, part, before)
+                before = asked.earlier / path.stem if asked.earlier else None
+                result, resolved_yaml = _replayed(path, replace(asked, earlier=before), part)
                 collection.add(path.stem, result, resolved_yaml, plots)
                 accounts[path.stem] = result.metadata.get("earlier", {})
             except (SimulatorError, OSError) as error:
@@ -129,8 +139,8 @@ def _run_folder(
             for warning in entry.warnings:
                 print(f"warning: {entry.name}: {warning}", file=sys.stderr)
     _print_collection(collection, target, as_json)
-    if earlier and not as_json:
-        _print_account(earlier, accounts)
+    if asked.earlier and not as_json:
+        _print_account(asked.earlier, accounts)
     if faults:
         refused = len(faults) == len(paths) and all(isinstance(e, (InputError, *WRONG_PATH)) for e in faults)
         raise typer.Exit(2 if refused else 1)
@@ -180,10 +190,12 @@ def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> 
 
 def _print_result(result: Any, target: Path) -> None:
     from simulator.report import tables
-    from simulator.result import ComparisonRow, TotalsRow, frame
+    from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 
     terminal = console()
-    terminal.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
+    terminal.print(
+        tables.totals_table(frame(result.totals, TotalsRow), result.baseline, frame(result.uncertainty, UncertaintyRow))
+    )
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

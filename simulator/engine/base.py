@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from operator import add
-from typing import Protocol
 
 from simulator.actions import ActionCounts
 from simulator.errors import SimulatorError
@@ -72,11 +72,12 @@ class Outcome:
         return sum(cpu.busy for cpu in self.vcpus)
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Replays an event stream under a cost model."""
 
     name: str
 
+    @abstractmethod
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows and return counts and times.
 
@@ -86,15 +87,14 @@ class Engine(Protocol):
         """
 
     def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
-        """Replay one stream under several models, in one pass over it if the engine can; all have the same stream.
+        """Replay one stream under several models: in one pass over it if the engine can, else one after the other.
 
-        Returns what came of each; in place of an outcome, the error that ended it.
+        All replays have the same stream. Returns what came of each; in place of an outcome, the error that ended it.
         """
+        return [self._outcome_or_error(replay, progress) for replay in replays]
 
-
-def outcome_or_error(engine: Engine, replay: Replay, progress: Progress | None) -> Outcome | SimulatorError:
-    """Run one replay; return the error that ended it in place of an outcome."""
-    try:
-        return engine.run(replay, progress)
-    except SimulatorError as error:
-        return error
+    def _outcome_or_error(self, replay: Replay, progress: Progress | None) -> Outcome | SimulatorError:
+        try:
+            return self.run(replay, progress)
+        except SimulatorError as error:
+            return error

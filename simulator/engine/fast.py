@@ -9,11 +9,13 @@ reference engine. All that is shared is in ``vcpu.py``, which both engines use.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.compiled import available
 from simulator.engine.one_pass import BeyondEngineError, UnderWay, to_the_end
@@ -26,13 +28,16 @@ from simulator.errors import SimulatorError
 from simulator.model import Pricing
 from simulator.stream import COLUMNS, Batch, ParquetStream
 
+if TYPE_CHECKING:
+    from simulator.engine.compiled.joint import Joint, Progressed
+
 _ROWS_THAT_PAY = 500_000
 """Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
 _OF_TIME = frozenset(column.name for column in COLUMNS) - {"idle_ns", "task", "space", "page", "site", "number"}
 """The columns that matter where no mechanism has state."""
 
 
-class FastEngine:
+class FastEngine(Engine):
     """Replays by the stretch; see ``engine.base.Engine``.
 
     ``compiled``: whether mechanisms with state are compiled, if numba is installed; by default where a replay has so
@@ -80,37 +85,40 @@ def _in_one_pass(
     under_way: list[UnderWay | BeyondEngineError] = []
     for reader, (replay, pricing) in enumerate(zip(replays, pricings, strict=True)):
         try:
-            mechanisms = _stretching(pricing, stream.header.vcpus, compiled=compiled[reader])
+            under_way.append(_begin(replay, pricing, stream, reader, progress, compiled=compiled[reader]))
         except BeyondEngineError as error:
             stream.leave(reader)
             under_way.append(error)
-            continue
-        world = World(replay, pricing, mechanisms, stream, reader)
-        vcpus = [_ByStretch(world, number, progress, mechanisms) for number in range(stream.header.vcpus)]
-        under_way.append(UnderWay(world, vcpus))
     to_the_end([each for each in under_way if isinstance(each, UnderWay)], threads=any(compiled))
     return [each if isinstance(each, BeyondEngineError) else each.failed or each.outcome() for each in under_way]
 
 
-def _stretching(pricing: Pricing, vcpus: int, *, compiled: bool) -> Stretching:
-    """Return the mechanisms of a replay, compiled if that is wanted and some have state.
+def _begin(
+    replay: Replay, pricing: Pricing, stream: SharedStream, reader: int, progress: Progress | None, *, compiled: bool
+) -> UnderWay:
+    """Begin a replay, its mechanisms compiled if that is wanted and some have state.
 
     Raises:
         BeyondEngineError: the kernel does not know one of them.
     """
-    if compiled and pricing.has_state:
-        from simulator.engine.compiled.walker import CompiledMechanisms
+    vcpus = stream.header.vcpus
+    if not (compiled and pricing.has_state):
+        plain = PlainStretching(pricing, vcpus)
+        world = World(replay, pricing, plain, stream, reader)
+        return UnderWay(world, [_ByWalker(world, number, progress, plain) for number in range(vcpus)])
+    from simulator.engine.compiled.joint import Joint
+    from simulator.engine.compiled.walker import CompiledMechanisms
 
-        return CompiledMechanisms(pricing, vcpus)
-    return PlainStretching(pricing, vcpus)
+    mechanisms = CompiledMechanisms(pricing, vcpus)
+    world = World(replay, pricing, mechanisms, stream, reader)
+    if vcpus == 1:
+        return UnderWay(world, [_ByWalker(world, 0, progress, mechanisms)])
+    joint = Joint(world.env, mechanisms, vcpus)
+    return UnderWay(world, [_Jointly(world, number, progress, joint) for number in range(vcpus)], joint.settle)
 
 
 class _ByStretch(VirtualCpu):
     """A virtual CPU that takes its rows by the stretch."""
-
-    def __init__(self, world: World, number: int, progress: Progress | None, mechanisms: Stretching) -> None:
-        super().__init__(world, number, progress)
-        self._mechanisms = mechanisms
 
     def _rows(self, batch: Batch, first: int, census: Census) -> Steps:
         shared = np.flatnonzero(touches_shared(batch)).tolist()
@@ -118,24 +126,24 @@ class _ByStretch(VirtualCpu):
         if ticks is not None and self._world.quiet and not self._disturbed and not shared:
             yield from self._run(ticks)
             return
-        walker = self._mechanisms.walker(batch, self._world.prices, self.number, ahead=len(self._peers) == 1)
-        if walker is None:
+        if not self._prepare(batch):
             for row in range(len(batch)):
                 yield from self._full_row(Row(batch, row, first + row))
             return
         begin = 0
         for row in shared:
-            yield from self._stretch(walker, begin, row)
+            yield from self._stretch(2 * begin, 2 * row)
             yield from self._full_row(Row(batch, row, first + row))
             begin = row + 1
-        yield from self._stretch(walker, begin, len(batch))
+        yield from self._stretch(2 * begin, 2 * len(batch))
 
-    def _stretch(self, walker: Walker, begin: int, end: int) -> Steps:
-        """Take rows that touch nothing shared, from ``begin`` up to, and without, ``end``."""
-        step = 2 * begin
-        while step < 2 * end:
-            step, ticks = walker.walk(step, 2 * end, self._budget())
-            yield from self._run(ticks)
+    @abstractmethod
+    def _prepare(self, batch: Batch) -> bool:
+        """Make ready for the stretches of a batch; return whether 64 bits hold what it takes."""
+
+    @abstractmethod
+    def _stretch(self, step: int, stop: int) -> Steps:
+        """Take steps of rows that touch nothing shared, from ``step`` up to, and without, ``stop``."""
 
     def _budget(self) -> int | None:
         """Return how long, in ticks, rows may run until an interrupt is due or a time slice ends; None: for ever.
@@ -152,3 +160,44 @@ class _ByStretch(VirtualCpu):
         if self._world.contended:
             limits.append(self._slice_end - self._now)
         return min(limits, default=None)
+
+
+class _ByWalker(_ByStretch):
+    """A virtual CPU that finds by itself how far it gets."""
+
+    def __init__(self, world: World, number: int, progress: Progress | None, mechanisms: Stretching) -> None:
+        super().__init__(world, number, progress)
+        self._mechanisms = mechanisms
+        self._walker: Walker | None = None
+
+    def _prepare(self, batch: Batch) -> bool:
+        alone = len(self._peers) == 1
+        self._walker = self._mechanisms.walker(batch, self._world.prices, self.number, ahead=alone)
+        return self._walker is not None
+
+    def _stretch(self, step: int, stop: int) -> Steps:
+        assert self._walker is not None, "prepared"
+        while step < stop:
+            step, ticks = self._walker.walk(step, stop, self._budget())
+            yield from self._run(ticks)
+
+
+class _Jointly(_ByStretch):
+    """A virtual CPU whose stretches are taken together with those of the others."""
+
+    def __init__(self, world: World, number: int, progress: Progress | None, joint: Joint) -> None:
+        super().__init__(world, number, progress)
+        self._joint = joint
+
+    def _prepare(self, batch: Batch) -> bool:
+        self._joint.load(self.number, batch)
+        return True
+
+    def _stretch(self, step: int, stop: int) -> Steps:
+        while step < stop:
+            done: Progressed = yield self._joint.begin(self.number, step, stop, self._budget(), self._turn())
+            step, ticks, last = done
+            self.busy += ticks
+            if self._world.contended:
+                self._world.cpus.busy[self._physical] += ticks
+            yield from self._run(last)

@@ -19,12 +19,16 @@ class BeyondEngineError(Exception):
 
 
 class UnderWay:
-    """A replay under way; ``failed`` is what ended it, if something did."""
+    """A replay under way; ``failed`` is what ended it, if something did.
 
-    def __init__(self, world: World, vcpus: Sequence[VirtualCpu]) -> None:
+    ``settle`` is called before each step of SimPy, if it is given.
+    """
+
+    def __init__(self, world: World, vcpus: Sequence[VirtualCpu], settle: Callable[[], None] | None = None) -> None:
         self.failed: SimulatorError | BeyondEngineError | None = None
         self._world = world
         self._vcpus = vcpus
+        self._settle = settle
         for vcpu in vcpus:
             world.env.process(vcpu.run(vcpus))
 
@@ -32,6 +36,8 @@ class UnderWay:
         """Go on until so many batches were taken; return whether there is more to do."""
         try:
             while self._world.batches_taken < batches:
+                if self._settle:
+                    self._settle()
                 self._world.env.step()
         except EmptySchedule:
             return False

@@ -6,22 +6,19 @@ total order: completions of requests, then the virtual CPUs by number, then the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay, outcome_or_error
+from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.ledger import ASK, PlainMechanisms
 from simulator.engine.physical import Steps
 from simulator.engine.shared import SharedStream
 from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
-from simulator.errors import SimulatorError
 from simulator.stream import Batch
 
 
-class ReferenceEngine:
+class ReferenceEngine(Engine):
     """Replays event by event on SimPy; see ``engine.base.Engine``."""
 
     name = "reference"
@@ -36,10 +33,6 @@ class ReferenceEngine:
             world.env.process(vcpu.run(vcpus))
         world.env.run()
         return outcome(world, vcpus)
-
-    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
-        """Replay one after the other; see ``engine.base.Engine``."""
-        return [outcome_or_error(self, replay, progress) for replay in replays]
 
 
 class _RowByRow(VirtualCpu):

@@ -64,11 +64,12 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     provenance: Mapping[str, object],
     baseline: str | None = None,
     remarks: Sequence[str] = (),
+    uncertainty: pd.DataFrame | None = None,
 ) -> str:
     """Return the page.
 
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
-    below the comparison.
+    below the comparison; ``uncertainty`` has between what totals lie.
     """
     figures, sources = footnoted(comparison_grid(comparison))
     return (
@@ -77,7 +78,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
         .render(
             title=title,
             description=description,
-            totals=totals_grid(totals),
+            totals=totals_grid(totals, uncertainty),
             baseline=baseline,
             comparison=figures,
             sources=sources,

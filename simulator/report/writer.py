@@ -16,11 +16,11 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.report.replays import as_document
-from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, frame
+from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
 
 RESULT_FILE = "result.json"
 _JSON_WIDTH = 120
-_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "comparison.csv", "plots", "report.html"}
+_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "comparison.csv", "uncertainty.csv", "plots", "report.html"}
 
 
 def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
@@ -34,6 +34,8 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
         write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
         if result.comparison:
             write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
+        if result.uncertainty:
+            write_csv(folder / "uncertainty.csv", columns(UncertaintyRow), map(astuple, result.uncertainty))
         drawn = _write_report(result, folder, resolved_yaml) if plots else []
         document = {
             **result.metadata,
@@ -131,8 +133,11 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         frame(result.breakdown, BreakdownRow),
         frame(result.comparison, ComparisonRow),
     )
+    uncertain = frame(result.uncertainty, UncertaintyRow)
     (folder / "plots").mkdir()
-    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots", result.sources)
+    drawn, notes = plots.bundle(
+        *frames, result.baseline, result.title, result.plots, folder / "plots", result.sources, uncertain
+    )
     page = html.render(
         result.title,
         result.description,
@@ -143,6 +148,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         _provenance(result.metadata),
         result.baseline,
         result.remarks,
+        uncertain,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

@@ -16,6 +16,7 @@ from simulator.spec.scalars import shown
 FILE = "--set"
 
 _SEGMENT = re.compile(r'("(?:[^"\\]|\\.)*")|([^."]+)')
+_NAMES = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"{}])*?\.)\{([^{}"]*)\}(.*)', re.DOTALL)
 _INDEX = re.compile(r"[0-9]{1,9}")
 _KEYS_LISTED = 12
 
@@ -48,21 +49,25 @@ class _Segment(NamedTuple):
 def override(root: Node, path: str, text: str) -> Overridden:
     """Return the document with the values at ``path`` replaced by ``text``, read as YAML.
 
-    Steps of the path are keys, indices of lists, or ``*`` for every entry; a key with dots in it is quoted:
-    ``costs."a.b"``. Behind a ``*``, entries without the rest of the path are left alone. A scalar set on a mapping that
-    has the key ``cost`` sets that key.
+    Steps of the path are keys, indices of lists, ``*`` for every entry, or ``{a,b}`` for those named; a key with dots
+    or braces in it is quoted: ``costs."a.b"``. Behind a ``*``, entries without the rest of the path are left alone. A
+    scalar set on a mapping that has the key ``cost`` sets that key.
 
     Raises:
         SpecError: the path leads nowhere, the text is not one value, or a scalar would replace a list or a mapping.
     """
-    segments = _split(path)
-    setter = _Setter(path, _value(path, text))
-    changed = setter.apply(root, segments, ())
-    if setter.faults:
-        raise SpecError(setter.faults)
-    if changed is None:
-        raise _error(path, _nowhere(root, segments, path))
-    return Overridden(changed, tuple(setter.paths))
+    value, paths = _value(path, text), []
+    for one in _alternatives(path):
+        segments = _split(one)
+        setter = _Setter(path, value)
+        changed = setter.apply(root, segments, ())
+        if setter.faults:
+            raise SpecError(setter.faults)
+        if changed is None:
+            raise _error(one, _nowhere(root, segments, one))
+        root = changed
+        paths += setter.paths
+    return Overridden(root, tuple(dict.fromkeys(paths)))
 
 
 def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
@@ -72,6 +77,19 @@ def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
         SpecError: the path leads nowhere, or to a list or a mapping.
     """
     return override(root, path, "0").paths
+
+
+def _alternatives(path: str) -> list[str]:
+    """Return the paths that a path with ``{a,b}`` in it stands for.
+
+    >>> _alternatives("costs.{a, b}.cost"), _alternatives('costs."{a,b}"')
+    (['costs.a.cost', 'costs.b.cost'], ['costs."{a,b}"'])
+    """
+    match = _NAMES.match(path)
+    if not match:
+        return [path]
+    before, names, after = match.groups()
+    return [one for name in names.split(",") for one in _alternatives(f"{before}{name.strip()}{after}")]
 
 
 def _error(path: str, message: str) -> SpecError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from simulator.errors import Fault, InputError, SpecError
+from simulator.errors import Fault, InputError, SpecError, StreamError
 from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.cost_model import MachineSpec
 from simulator.spec.experiment import ExperimentSpec
@@ -19,9 +19,10 @@ from simulator.spec.library import BELONGS, ONE, DocumentKind, find, shown
 from simulator.spec.node import Mark, Node, merge
 from simulator.spec.reader import load
 from simulator.spec.types import Spec
+from simulator.stream import ParquetStream
 
 HOST_COSTS = "recording-host/native"
-"""The cost model of the machine recorded, for a bare Parquet file, which names none."""
+"""The cost model of the machine recorded, for a bare Parquet file whose header names none."""
 
 _KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "operations", "cost-model")
 _SECTIONS: dict[str, DocumentKind] = {"workloads": "workload", "models": "cost-model"}
@@ -121,7 +122,7 @@ class Resolver:
         recording = node.child("recording")
         if recording is not None and isinstance(recording.value, str):
             found = shown(_found(recording, "workload", path.parent, ("recording",)))
-            node = _with(node, "recording", replace(recording, value=found))
+            node = _with_defaults(_with(node, "recording", replace(recording, value=found)), {"copies": None})
         for key in _FOLLOWED:
             child = node.child(key)
             if child is not None and (isinstance(child.value, str) or not child.is_scalar):
@@ -204,8 +205,14 @@ def _found(reference: Node, kind: DocumentKind, folder: Path, where: Where) -> P
 
 
 def _bare_recording(path: Path) -> Node:
+    """Return the workload that a recording alone stands for; its header may name the host costs that fit it."""
     mark = Mark(shown(path), 0, 0)
-    texts = {"document": "workload", "title": path.stem, "recording": str(path.resolve()), "host_costs": HOST_COSTS}
+    try:
+        named = ParquetStream.open(path).header.provenance.get("host_costs")
+    except StreamError:  # what is wrong with the file is said where its rows are read
+        named = None
+    host_costs = named if isinstance(named, str) else HOST_COSTS
+    texts = {"document": "workload", "title": path.stem, "recording": str(path.resolve()), "host_costs": host_costs}
     return Node({key: Node(text, mark, source=text) for key, text in texts.items()}, mark, dict.fromkeys(texts, mark))
 
 

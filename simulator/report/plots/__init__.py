@@ -105,6 +105,7 @@ def bundle(  # noqa: PLR0917 - the same, then what is wanted of them
     plots: Sequence[str],
     directory: Path,
     sources: Mapping[str, Collection[str]] = MappingProxyType({}),
+    uncertainty: pd.DataFrame | None = None,
 ) -> Bundle:
     """Draw and save the named plots into ``directory``; what is not drawn has a note that says why.
 
@@ -113,7 +114,7 @@ def bundle(  # noqa: PLR0917 - the same, then what is wanted of them
     """
     for name in plots:
         _check_name(name)
-    inputs = Inputs(totals, breakdown, comparison, baseline, title, sources)
+    inputs = Inputs(totals, breakdown, comparison, baseline, title, sources, uncertainty)
     written = Bundle([], [])
     for name in dict.fromkeys(plots):
         try:

@@ -25,7 +25,7 @@ the report's notes count such places.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from simulator.errors import StreamError
 from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
+from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf_columns import Block
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.perf_split import split
@@ -95,12 +96,33 @@ def import_blocks(
     Raises:
         StreamError: as ``import_perf``.
     """
+
+    def feed(reader: Reader) -> None:
+        for block in blocks:
+            reader.read(block)
+        _refuse_unreadable(reader)
+
+    return read_recording(path, feed, title, {"source": "perf script"}, provenance)
+
+
+def read_recording(
+    path: Path,
+    feed: Callable[[Reader], None],
+    title: str | None,
+    source: Mapping[str, object],
+    provenance: Mapping[str, str] | None,
+) -> tuple[Recording, ImportReport]:
+    """Read a recording of any format whose lines ``feed`` gives to a reader as ``perf script`` would write them.
+
+    ``source`` says in the header where the lines come from. Returns the stream and what became of each line.
+
+    Raises:
+        StreamError: whatever ``feed`` raises; no event in the file.
+    """
     reader = Reader(path)
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(text.sha256, path)
-        for block in blocks:
-            reader.read(block)
-    _refuse_unreadable(reader)
+        feed(reader)
     findings = _findings(reader)
     cpus = _in_order(reader)
     found = survey(cpus, findings, reader.spool)
@@ -112,7 +134,7 @@ def import_blocks(
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
         tasks={0: "swapper"} | reader.tasks.names,
-        provenance=_provenance(path, reader, digest.result()) | dict(provenance or {}),
+        provenance={**source, **_provenance(path, reader, digest.result()), **(provenance or {})},
     )
     return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
@@ -127,6 +149,7 @@ def _refuse_unreadable(reader: Reader) -> None:
         f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, "
         f"this one first: {line[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
         "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
+        f"{'' if microseconds else looks_like(reader.first_unreadable_text)}"
     )
 
 
@@ -137,7 +160,6 @@ def _in_order(reader: Reader) -> list[Cpu]:
 def _provenance(path: Path, reader: Reader, sha256: str) -> dict[str, object]:
     tracepoints = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values()}
     return {
-        "source": "perf script",
         "file": path.name,
         "sha256": sha256,
         "lines": reader.lines,
