@@ -72,7 +72,7 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{_processor()}, {platform.system()} {platform.release()}, Python {platform.python_version()}, {versions}"
+    return f"{_processor()}, {platform.system()} {platform.release()}, Python {platform.python_version()},\n{versions}"
 
 
 def _processor() -> str:

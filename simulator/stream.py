@@ -194,6 +194,11 @@ class MemoryStream:
     header: Header
     rows: Sequence[Sequence[Batch]]
 
+    @classmethod
+    def of(cls, stream: EventStream) -> MemoryStream:
+        """Hold another stream in memory."""
+        return cls(stream.header, [list(stream.batches(vcpu)) for vcpu in range(stream.header.vcpus)])
+
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU, in order."""
         return iter(self.rows[vcpu])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import tracemalloc
 from functools import partial
@@ -70,14 +71,21 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(text, "BLOCK_BYTES", 40_000)
     monkeypatch.setattr(perf_reader, "BUFFER_BYTES", 40_000)
     lines = whole_iterations()
-    peaks, path = [], tmp_path / "recording.txt"
+    least, path = [], tmp_path / "recording.txt"
     import_perf(SAMPLE)
     for times in (10, 100):
         path.write_text(again(lines, times), encoding="utf-8")
-        tracemalloc.start()
-        _, report = import_perf(path)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-        assert report.lines == times * len(lines)
-        assert not report.unknown
-    assert peaks[1] < 1.5 * peaks[0]
+        least.append(min(peak_of_import(path, times * len(lines)) for _ in range(3)))  # garbage comes and goes
+    assert least[1] < 1.5 * least[0]
+
+
+def peak_of_import(path: Path, lines: int) -> int:
+    """The most bytes that an import held at once."""
+    gc.collect()
+    tracemalloc.start()
+    _, report = import_perf(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert report.lines == lines
+    assert not report.unknown
+    return peak

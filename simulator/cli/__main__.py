@@ -13,6 +13,7 @@ from simulator.cli import (
     importing,
     importing_tables,
     importing_traces,
+    recording,
     running,
     streams,
 )
@@ -23,16 +24,15 @@ COMMANDS = (
     estimating,
     comparing,
     explaining,
-    exploring,
     documents,
+    recording,
     importing,
     importing_traces,
     importing_tables,
     exporting,
     streams,
-    comparing,
-    explaining,
     calibrating,
+    exploring,
 )
 """The modules that add commands to the application."""
 

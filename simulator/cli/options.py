@@ -24,6 +24,7 @@ VERBS = (
     "explain",
     "breakeven",
     "sensitivity",
+    "record",
     "import",
     "export",
     "stream",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from simulator.result import Result
     from simulator.run import Progress
 
+_ANY_RECORDING = "any-recording"
+
 
 @app.command()
 @exit_codes
@@ -28,7 +30,8 @@ def run(
     experiment: Annotated[
         str,
         typer.Argument(
-            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it."
+            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it; "
+            "or a recording in Parquet: the experiment `any-recording` with it."
         ),
     ],
     *,
@@ -50,12 +53,16 @@ def run(
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result
 
+    if experiment.endswith(".parquet"):
+        path, target = _experiment_or_folder(_ANY_RECORDING), out or Path("results") / Path(experiment).stem
+        settings = [f"workloads.recording={experiment}", *settings]
+    else:
+        path = _experiment_or_folder(experiment)
+        target = out or Path("results") / path.stem
     asked = _Asked(settings, earlier, engine)
-    path = _experiment_or_folder(experiment)
     if path.is_dir():
         _run_folder(path, out, asked, as_json=as_json, plots=plots)
         return
-    target = out or Path("results") / path.stem
     check_target(target)
     with watched() as progress:
         result, resolved_yaml = _replayed(path, asked, progress)
@@ -189,13 +196,16 @@ def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _print_result(result: Any, target: Path) -> None:
-    from simulator.report import tables
+    from simulator.report import blame, tables
     from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 
     terminal = console()
-    terminal.print(
-        tables.totals_table(frame(result.totals, TotalsRow), result.baseline, frame(result.uncertainty, UncertaintyRow))
-    )
+    if "blame" in result.plots:
+        rows = blame.blame(result.totals, result.breakdown, result.baseline)
+        terminal.print(blame.blame_table(rows, result.baseline))
+    else:
+        totals, uncertainty = frame(result.totals, TotalsRow), frame(result.uncertainty, UncertaintyRow)
+        terminal.print(tables.totals_table(totals, result.baseline, uncertainty))
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

@@ -28,6 +28,8 @@ MOST_ROWS = 2**20
 _GROWTH = 4
 _TRACED_SHARE = 32  # a sample that is traced has so many times fewer rows than the one whose time is taken
 _FLAT = 1e-6  # a power of the rows so small that it is a logarithm
+_FEW_ROWS = 16_384
+_BYTES_OF_A_ROW = 256  # roughly, with its share of state: at most some MiB for so few rows
 _PARTS = 16  # the batches of a traced sample
 
 
@@ -102,8 +104,11 @@ def _run(engine: Engine, stream: EventStream, sample: Sample, models: Sequence[C
 def memory(engine: Engine, sample: Sample, model: CostModel, rows: int) -> float:
     """Return how much memory a replay of the whole workload needs, in bytes, from a sample of so many rows.
 
-    ``rows`` are those of the sample whose time was taken, all virtual CPUs together.
+    ``rows`` are those of the sample whose time was taken, all virtual CPUs together. What few rows need is little
+    beside what every process needs, so it is not traced.
     """
+    if sample.rows <= _FEW_ROWS:
+        return float(_BYTES_OF_A_ROW * sample.rows)
     vcpus = sample.workload.stream.header.vcpus
     each = max(_PARTS, rows // vcpus // _TRACED_SHARE)
     part = max(1, each // _PARTS)
@@ -112,7 +117,7 @@ def memory(engine: Engine, sample: Sample, model: CostModel, rows: int) -> float
         _peak(partial(_run, engine, stream, sample, [model])) for stream in (*streams, sample.stream(each))
     )
     by_row = max(0.0, (unparted - full) / max(1, each - part))
-    whole = sample.workload.rows / vcpus
+    whole = sample.rows / vcpus
     under_way = by_row * max(0.0, min(whole, ROWS_PER_BATCH) - part)
     return full + under_way + further_growth(half - quarter, full - half, whole / each)
 

@@ -33,6 +33,7 @@ _ALTERNATIVES = {
     "overhead-by-source": "Bars of busy time over the baseline by source and model, what is saved to the left of zero",
     "performance": "Bars of the performance in percent of the baseline's, for each workload and model",
     "slowdown": "Bars of the total time relative to the baseline, for each workload and model",
+    "blame": "Busy time relative to the baseline, for each workload and model, with the event that costs most of it",
     "cost-per-event": "Bars of the cycles per event on a logarithmic axis, for each workload and model",
 }
 

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.report.blame import COLUMNS, blame
 from simulator.report.replays import as_document
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
 
 RESULT_FILE = "result.json"
 _JSON_WIDTH = 120
-_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "comparison.csv", "uncertainty.csv", "plots", "report.html"}
+_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison.csv", "uncertainty.csv"}
+_WRITTEN |= {"plots", "report.html"}
 
 
 def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
@@ -32,6 +34,8 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
     with whole_directory(directory, check_target) as folder:
         write_csv(folder / "totals.csv", columns(TotalsRow), map(astuple, result.totals))
         write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
+        if blamed := blame(result.totals, result.breakdown, result.baseline):
+            write_csv(folder / "blame.csv", COLUMNS, map(astuple, blamed))
         if result.comparison:
             write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
         if result.uncertainty:

@@ -29,9 +29,9 @@ from simulator.spec.expand import Expander
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
-from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
+from simulator.spec.node import Mark, Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.operations import ExpandedOperationsSpec, OperationsSpec
-from simulator.spec.overrides import override
+from simulator.spec.overrides import FILE, named_document, override
 from simulator.spec.resolve import Resolver
 from simulator.spec.types import Spec
 from simulator.spec.validation import validate
@@ -111,9 +111,12 @@ def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, _, faults = _resolve(path, "experiment")
-    tree, overrides = _apply(tree, settings)
-    return _build(tree, faults, overrides, None)
+    values, references = _references(settings)
+    tree, _, faults = _resolve(path, "experiment", {where: node for where, (_, node) in references.items()})
+    _check_labels(tree, references)
+    tree, overrides = _apply(tree, values)
+    replaced = (Override(setting, (where,)) for where, (setting, _) in references.items())
+    return _build(tree, faults, (*replaced, *overrides), None)
 
 
 def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
@@ -252,8 +255,37 @@ def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
             return kind, load_model(path)[2]
 
 
-def _resolve(path: Path, kind: DocumentKind) -> tuple[Node, DocumentKind, list[Fault]]:
-    resolver = Resolver()
+def _references(settings: Sequence[str]) -> tuple[list[str], dict[tuple[str, str], tuple[str, Node]]]:
+    """Part the settings that name another workload or model from those that set values."""
+    values: list[str] = []
+    references: dict[tuple[str, str], tuple[str, Node]] = {}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        where = named_document(path.strip(), text.strip()) if equals else None
+        if where is None:
+            values.append(setting)
+        else:
+            references[where] = (setting, Node(text.strip(), Mark(FILE, 0, 0), source=text.strip()))
+    return values, references
+
+
+def _check_labels(tree: Node, references: Mapping[tuple[str, str], tuple[str, Node]]) -> None:
+    """Refuse another workload or model for a label that the experiment does not have."""
+    faults = []
+    for (section, label), _ in references.items():
+        child = tree.child(section)
+        labels = [str(part) for part, _ in child.children()] if child is not None else []
+        if label not in labels:
+            near = did_you_mean(label, labels) or f" (they are {', '.join(labels)})"
+            faults.append(Fault(FILE, 0, 0, f"{section}.{label}", f"there is no '{label}' in '{section}'{near}"))
+    if faults:
+        raise SpecError(faults)
+
+
+def _resolve(
+    path: Path, kind: DocumentKind, references: Mapping[tuple[str, str], Node] | None = None
+) -> tuple[Node, DocumentKind, list[Fault]]:
+    resolver = Resolver(references)
     try:
         return *resolver.resolve(path, kind), resolver.faults
     except SpecError as error:

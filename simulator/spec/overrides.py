@@ -14,6 +14,8 @@ from simulator.spec.reader import parse_value
 from simulator.spec.scalars import shown
 
 FILE = "--set"
+SECTIONS = ("workloads", "models")
+"""The sections of an experiment whose entries are documents."""
 
 _SEGMENT = re.compile(r'("(?:[^"\\]|\\.)*")|([^."]+)')
 _NAMES = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"{}])*?\.)\{([^{}"]*)\}(.*)', re.DOTALL)
@@ -68,6 +70,17 @@ def override(root: Node, path: str, text: str) -> Overridden:
         root = changed
         paths += setter.paths
     return Overridden(root, tuple(dict.fromkeys(paths)))
+
+
+def named_document(path: str, text: str) -> tuple[str, str] | None:
+    """Return section and label where a setting names another document: ``workloads.LABEL=NAME``, ``models.LABEL=NAME``.
+
+    None where it sets a value inside one, or is not one plain text.
+    """
+    segments = [] if text[:1] in ("", "[", "{", "&", "!") else _split(path)
+    if len(segments) != 2 or segments[1].every or segments[0].text not in SECTIONS:
+        return None
+    return segments[0].text, segments[1].text
 
 
 def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:

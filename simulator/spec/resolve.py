@@ -7,6 +7,7 @@ base; a `null` that the child writes removes the key. The tree that comes out is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,10 +38,14 @@ Where = tuple[str | int, ...]
 
 
 class Resolver:
-    """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read."""
+    """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read.
 
-    def __init__(self) -> None:
+    ``references`` stand in place of those of an experiment, by section and label, relative to the working folder.
+    """
+
+    def __init__(self, references: Mapping[tuple[str, str], Node] | None = None) -> None:
         self.faults: list[Fault] = []
+        self._references = dict(references or {})
 
     def resolve(self, path: Path, kind: DocumentKind | None = None) -> tuple[Node, DocumentKind]:
         """Load a document, of the given kind if one is given, and all that it refers to.
@@ -100,7 +105,9 @@ class Resolver:
                         message = f"a second entry labelled '{label}': write them as 'label: name' pairs"
                         raise SpecError([entry.mark.fault(where, message)])
                     keys[label] = child.keys.get(label, entry.mark)
-                    entries[label] = self._entry(entry, kind, folder, where)
+                    other = self._references.get((section, label))
+                    place = folder if other is None else Path()
+                    entries[label] = self._entry(other or entry, kind, place, where)
                 except SpecError as error:
                     self.faults.extend(error.faults)
             if not entries and list(child.children()):

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from simulator.errors import InputError, did_you_mean
+from simulator.report.plots.blame import blame
 from simulator.report.plots.cost import cost_per_event
 from simulator.report.plots.data import Inputs, NothingToDrawError
 from simulator.report.plots.figure import Picture
@@ -37,6 +38,7 @@ PLOTS: Mapping[str, Callable[[Inputs], Picture]] = MappingProxyType(
         "slowdown": slowdown,
         "performance": performance,
         "cost-per-event": cost_per_event,
+        "blame": blame,
     }
 )
 MAX_PAGES = 4
