@@ -31,7 +31,7 @@ def write_page(found: Mapping[str, Any], out: Path) -> None:
     text = "\n".join(_page(found))
     print(text)
     if out.suffix == ".md":
-        picture = out.parent / "pictures" / "performance.svg"
+        picture = out.parent / "performance.svg"
         _draw(found["growth"], picture)
         out.write_text(text, encoding="utf-8")
 
@@ -56,7 +56,7 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
         for engine, seconds in engines.items():
             yield f"| {model} | {engine} | {seconds:.3f} | {engines['reference'] / seconds:.1f} |"
     yield "\n## Growth\n"
-    yield "![Nanoseconds an event and peak memory over the number of events](pictures/performance.svg)\n"
+    yield "![Nanoseconds an event and peak memory over the number of events](performance.svg)\n"
     yield "| events | engine | model | ns an event | peak memory, MiB |"
     yield "|---|---|---|---|---|"
     for row in found["growth"]:
