@@ -65,8 +65,8 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
         each = row["seconds"] / row["events"] * 1e9
         yield f"| {row['events']:,} | {row['engine']} | {row['model']} | {each:,.0f} | {row['memory'] / 2**20:,.0f} |"
     yield "\n## Pricing again, and whole processes\n"
-    priced = f"{found['repricings']:,.0f}"
-    yield f"From a ready matrix of ticks, one replay of the hardware VMM is priced under {priced} cost tables a second.\n"
+    yield "From a ready matrix of ticks, one replay of the hardware VMM is priced under"
+    yield f"{found['repricings']:,.0f} cost tables a second.\n"
     yield "| process | seconds |"
     yield "|---|---|"
     yield from (f"| {name} | {seconds:.2f} |" for name, seconds in found["processes"].items())
