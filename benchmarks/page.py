@@ -17,7 +17,8 @@ PACKAGES = ("simpy", "numpy", "pyarrow", "numba", "duckdb", "polars", "pandas")
 _MIX = """\
 A mix of system calls, touched pages, page faults, page-table writes, kernel code, port reads, and switches of
 spaces, each after a gap, in a Parquet file. `stateless` has one price for each kind; the others are the shipped
-models, with shadow paging, TLB and translation cache, compiled. DuckDB, polars and pandas only count by kind.
+models, compiled: native has a TLB, the hardware VMM shadow paging too, the software VMM also a translation cache.
+DuckDB and polars count by kind, on all processors and from one column; pandas multiplies with costs as well.
 """
 _TARGETS = """\
 | what | asked for | measured | |
@@ -31,7 +32,7 @@ def write_page(found: Mapping[str, Any], out: Path) -> None:
     text = "\n".join(_page(found))
     print(text)
     if out.suffix == ".md":
-        picture = out.parent / "pictures" / "performance.svg"
+        picture = out.parent / "performance.svg"
         _draw(found["growth"], picture)
         out.write_text(text, encoding="utf-8")
 
@@ -39,7 +40,8 @@ def write_page(found: Mapping[str, Any], out: Path) -> None:
 def _page(found: Mapping[str, Any]) -> Iterator[str]:
     side, times = found["side"], found["side_by_side"]
     yield "# Performance\n"
-    yield "Written by `benchmarks/performance.py`: all sides take turns in one run, so ratios say more than seconds."
+    yield "Written by `benchmarks/performance.py`: all sides take turns in one run, so ratios say more than seconds;"
+    yield "growth is one sample a point."
     yield f"The machine: {_machine()}.\n"
     yield "## What was asked for, and what it came to\n"
     yield _TARGETS + "\n".join(_targets(found)) + "\n"
@@ -56,14 +58,15 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
         for engine, seconds in engines.items():
             yield f"| {model} | {engine} | {seconds:.3f} | {engines['reference'] / seconds:.1f} |"
     yield "\n## Growth\n"
-    yield "![Nanoseconds an event and peak memory over the number of events](pictures/performance.svg)\n"
+    yield "![Nanoseconds an event and peak memory over the number of events](performance.svg)\n"
     yield "| events | engine | model | ns an event | peak memory, MiB |"
     yield "|---|---|---|---|---|"
     for row in found["growth"]:
         each = row["seconds"] / row["events"] * 1e9
         yield f"| {row['events']:,} | {row['engine']} | {row['model']} | {each:,.0f} | {row['memory'] / 2**20:,.0f} |"
     yield "\n## Pricing again, and whole processes\n"
-    yield f"One replay of the hardware VMM is priced under {found['repricings']:,.0f} cost tables a second.\n"
+    yield "From a ready matrix of ticks, one replay of the hardware VMM is priced under"
+    yield f"{found['repricings']:,.0f} cost tables a second.\n"
     yield "| process | seconds |"
     yield "|---|---|"
     yield from (f"| {name} | {seconds:.2f} |" for name, seconds in found["processes"].items())

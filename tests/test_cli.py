@@ -87,6 +87,7 @@ def test_run_writes_everything(folder: Path) -> None:
         "result.json",
         "totals.csv",
         "breakdown.csv",
+        "blame.csv",
         "report.html",
     } | ({"plots"} if (folder / "out" / "plots").exists() else set())
     (total,) = table(folder / "out" / "totals.csv")

@@ -18,7 +18,7 @@ from simulator.workload.importers.perf_columns import Columns
 
 CASES = 200
 SEED = 1
-ONCE_FAILED = (("perf", 3, 16_969),)
+ONCE_FAILED = (("perf", 3, 16_969), ("perf", 2, 22_176))
 """Cases (format, seed, number) that an importer once failed; each stays."""
 
 

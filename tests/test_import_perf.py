@@ -1029,6 +1029,19 @@ def test_a_file_cut_in_a_line_is_refused(recording: Recording, tmp_path: Path, c
         imported(tmp_path, recording.text()[:-cut])
 
 
+def test_time_passes_in_lines_whose_fields_cannot_be_read(recording: Recording, tmp_path: Path) -> None:
+    for at in range(200):
+        recording.syscall(0, 7, at)
+    recording.add(0, 7, 300, "raw_syscalls:sys_enter", "NR seven")
+    recording.add(0, 7, 400, "sched:sched_switch", "prev_comm=x")
+    result = imported(tmp_path, recording.text())
+    assert result.report.unknown == {UNREADABLE: 2}
+    assert result.stream.header.recorded_ns == 400_000
+    recording.syscall(0, 7, 350)
+    with pytest.raises(StreamError, match=r"recording\.txt:203: time runs backward"):
+        imported(tmp_path, recording.text())
+
+
 def test_time_that_runs_backward_is_refused(recording: Recording, tmp_path: Path) -> None:
     recording.syscall(0, 7, 0)
     recording.syscall(0, 7, 10)

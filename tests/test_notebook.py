@@ -83,7 +83,8 @@ def test_a_result_shows_itself_with_names_escaped(result: Results) -> None:
 
 def test_it_writes_what_the_command_writes(result: Results, tmp_path: Path) -> None:
     result.write(tmp_path / "out", plots=False)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"breakdown.csv", "result.json", "totals.csv"}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"blame.csv", "breakdown.csv", "result.json", "totals.csv"}
 
 
 def test_wrong_input_is_named() -> None:

@@ -15,7 +15,7 @@ from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
 from simulator.workload.importers.perf_columns import Block, parse_name
 from simulator.workload.importers.perf_handlers import Handler, Handlers, NumbersHandler, nothing
-from simulator.workload.importers.perf_text import MEMO_TEXTS
+from simulator.workload.importers.perf_text import MEMO_TEXTS, Head
 from simulator.workload.importers.spool import BUFFER_BYTES
 
 # Lines that the kernel may write while it switches, when the CPU already counts as the next task's.
@@ -78,7 +78,9 @@ class Reader(Handlers):
         for number, (at, name, now, a, b, c) in enumerate(zip(*block.columns.tolist(), strict=True)):
             try:
                 if now < 0:
-                    latest = self._read_alone(number, block.line(number), latest)
+                    head = self._head(number, block.line(number), latest)
+                    latest = head.time
+                    self._read_alone(head)
                     continue
                 place, tracepoint = places[at], names[name]
                 if place is None or tracepoint is None:
@@ -86,6 +88,7 @@ class Reader(Handlers):
                     tracepoint = names[name] = self._tracepoint(block.names[name])
                 if now < latest:
                     self._refuse_backward(number, place, latest, now)
+                latest = now  # also if its fields cannot be read: time has passed
                 cpu = place.cpu
                 if cpu.place is not place:
                     self._arrive(place, tracepoint, now)
@@ -99,7 +102,6 @@ class Reader(Handlers):
                 else:
                     event = tracepoint.handler(cpu, texts[a])
                 tracepoint.counts[event] += 1
-                latest = now
             except (ValueError, StructError) as error:
                 self._not_read(number, block, error)
         self.latest = latest
@@ -107,23 +109,25 @@ class Reader(Handlers):
         self.repeated += len(block.repeats)
         self._spill()
 
-    def _read_alone(self, number: int, line: bytes, latest: int) -> int:
-        """Read a line that is not in the columns; return its time."""
+    def _head(self, number: int, line: bytes, latest: int) -> Head:
+        """Read the head of a line that is not in the columns."""
         head = perf_text.parse_head(line)
         place = self._place(head.place, head.time)
-        tracepoint = self._tracepoint(head.name)
         if head.time < latest:
             self._refuse_backward(number, place, latest, head.time)
+        return head
+
+    def _read_alone(self, head: Head) -> None:
+        """Read a line that is not in the columns."""
+        place, tracepoint = self._place(head.place, head.time), self._tracepoint(head.name)
         if place.cpu.place is not place:
             self._arrive(place, tracepoint, head.time)
         place.cpu.elapse(head.time, tracepoint.ends)
-        fields = line[head.layout.fields :].decode("utf-8", errors="backslashreplace")
         if tracepoint.numbers is not None:
-            event = tracepoint.numbers(place.cpu, *self.numbers(tracepoint.name, fields))
+            event = tracepoint.numbers(place.cpu, *self.numbers(tracepoint.name, head.fields))
         else:
-            event = tracepoint.handler(place.cpu, fields)
+            event = tracepoint.handler(place.cpu, head.fields)
         tracepoint.counts[event] += 1
-        return head.time
 
     def _spill(self) -> None:
         """Keep the rows in memory few, whatever the number of CPUs."""

@@ -50,11 +50,12 @@ class Layout(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A line up to its fields: its place and tracepoint (with what stands around it) as text, and its time (ns)."""
+    """A line's place and tracepoint, with what stands around them, its time (ns), and its fields as text."""
 
     place: bytes
     name: bytes
     time: int
+    fields: str
     layout: Layout
 
 
@@ -89,7 +90,7 @@ class Request(NamedTuple):
 
 
 def parse_head(line: bytes) -> Head:
-    """Read a line up to its fields.
+    """Read a line, but for the meaning of its fields.
 
     >>> parse_head(b"cc1 7/9 [001] 3.000000005: msr:read_msr: 3b").time
     3000000005
@@ -99,7 +100,9 @@ def parse_head(line: bytes) -> Head:
         raise ValueError(line)
     (_, place_end), (begin, time_end), fields = match.span(1), match.span(2), match.end()
     layout = Layout(place_end, time_end, fields)
-    return Head(line[:place_end], line[time_end:fields], int(line[begin:time_end].replace(b".", b"")), layout)
+    time = int(line[begin:time_end].replace(b".", b""))
+    text = line[fields:].decode("utf-8", errors="backslashreplace")
+    return Head(line[:place_end], line[time_end:fields], time, text, layout)
 
 
 def parse_place(text: bytes) -> Place:
