@@ -208,6 +208,28 @@ def test_the_completion_of_a_request_is_kept_whoever_runs(recording: Recording) 
     assert [line.split(":")[1] for line in kept(recording)[0]] == ["block_rq_issue", "block_rq_complete"]
 
 
+@pytest.mark.parametrize("runs", [0, LOOP, STRANGER])
+def test_a_task_waits_for_its_disk_whatever_the_interrupt_finds(
+    runs: int, recording: Recording, tmp_path: Path
+) -> None:
+    recording.syscall(0, OWN, 0)
+    recording.add(0, OWN, 1, "block:block_rq_issue", "254,0 RA 4096 () 8 + 8 0x2,0,4 [x]")
+    recording.switch(0, OWN, runs, 2)
+    recording.add(0, runs, 9, "irq:irq_handler_entry", "irq=36 name=disk")
+    recording.add(0, runs, 10, "irq:irq_handler_exit", "irq=36 ret=handled")
+    recording.add(0, runs, 11, "irq:softirq_entry", "vec=4 [action=BLOCK]")
+    recording.add(0, runs, 12, "block:block_rq_complete", "254,0 RA () 8 + 8 0x2,0,4 [0]")
+    recording.wake(0, runs, OWN, 13)
+    recording.switch(0, runs, OWN, 14)
+    recording.sysret(0, OWN, 15)
+    path = tmp_path / "kept.txt"
+    program = Program(Who({OWN}, kernel={KERNEL}, stand_ins={LOOP}), ALWAYS)
+    path.write_text("".join(f"{line}\n" for line in program.lines(recording.lines)))
+    report = import_perf(path)[1]
+    assert report.waits == {"device": 1}
+    assert report.events["interrupt"] == report.events["interrupt_completion"] == 1
+
+
 def test_threads_of_the_kernel_stay_while_they_work_for_the_program(recording: Recording) -> None:
     """Woken by the program, or by the completion of a request: until they sleep. In the background they are others."""
     recording.add(0, OWN, 0, "block:block_rq_issue", "254,0 RA 4096 () 8 + 8 0x2,0,4 [x]")

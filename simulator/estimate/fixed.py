@@ -53,8 +53,7 @@ PLOTS: Mapping[Plot, PlotCost] = MappingProxyType(
         "slowdown": PlotCost(0.065, 0.0060, 26_000, 1600, 13_000, 2600, 190),
         "performance": PlotCost(0.059, 0.0075, 27_000, 1900, 20_000, 2600, 190),
         "cost-per-event": PlotCost(0.051, 0.017, 27_000, 3800, 14_000, 5200, 160),
-        # not measured: taken as overhead-by-event, whose bars it has
-        "blame": PlotCost(0.078, 0.017, 54_000, 3000, 32_000, 3400, 320),
+        "blame": PlotCost(0.065, 0.0041, 38_000, 1120, 25_000, 1780, 1300),
     }
 )
 

@@ -219,7 +219,7 @@ class Program:
             return []
         self._requests.discard((request.disk, request.sector))
         self._cpu(line).completes = True
-        return self._any(line) or [*self._pending(line), line.idle()]
+        return [*self._pending(line), line.text if self._is_kept(line.tid) else line.idle()]
 
     def _switch(self, line: Line) -> list[str]:
         switch = perf_text.parse_switch(line.fields)
