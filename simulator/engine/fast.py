@@ -27,7 +27,7 @@ from simulator.engine.vcpu import Row, VirtualCpu
 from simulator.engine.world import World
 from simulator.errors import SimulatorError
 from simulator.model import Pricing
-from simulator.stream import COLUMNS, Batch, ParquetStream
+from simulator.stream import Batch, EventStream, Narrowable
 
 if TYPE_CHECKING:
     from simulator.engine.compiled.joint import Joint, Progressed
@@ -36,8 +36,10 @@ _log = logging.getLogger(__name__)
 
 _ROWS_THAT_PAY = 500_000
 """Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
-_OF_TIME = frozenset(column.name for column in COLUMNS) - {"idle_ns", "task", "space", "page", "site", "number"}
-"""The columns that matter where no mechanism has state."""
+_OF_TIME = {"kind", "count", "user_ns", "kernel_ns"}
+_OF_SIGNALS = {"waits", "wait_latency_ns", "posts", "post_delay_ns"}
+_OF_REQUESTS = {"completion", "device", "size"}
+_OF_STATE = {"task", "space", "page", "site", "size", "device", "number"}
 
 
 class FastEngine(Engine):
@@ -104,10 +106,8 @@ _Found = Outcome | SimulatorError | BeyondEngineError
 def _in_one_pass(replays: Sequence[Replay], compiled: Sequence[bool], told: Sequence[Progress]) -> list[_Found]:
     """Replay one stream; return what came of each replay, or what ended it."""
     pricings = [_started(replay) for replay in replays]
-    source = replays[0].stream
-    if isinstance(source, ParquetStream) and not any(isinstance(p, Pricing) and p.has_state for p in pricings):
-        source = source.narrowed(_OF_TIME)
-    stream = SharedStream(source, len(replays))
+    has_state = any(isinstance(pricing, Pricing) and pricing.has_state for pricing in pricings)
+    stream = SharedStream(_narrowed(replays[0].stream, has_state=has_state), len(replays))
     under_way: list[UnderWay | SimulatorError | BeyondEngineError] = []
     for reader, (replay, pricing) in enumerate(zip(replays, pricings, strict=True)):
         try:
@@ -119,6 +119,18 @@ def _in_one_pass(replays: Sequence[Replay], compiled: Sequence[bool], told: Sequ
             under_way.append(error)
     to_the_end([each for each in under_way if isinstance(each, UnderWay)], threads=any(compiled))
     return [each.failed or each.outcome() if isinstance(each, UnderWay) else each for each in under_way]
+
+
+def _narrowed(stream: EventStream, *, has_state: bool) -> EventStream:
+    """Return a stream without columns that no replay needs, if it can leave some out."""
+    if not isinstance(stream, Narrowable):
+        return stream
+    needed = _OF_TIME | _OF_SIGNALS
+    if "completion" in stream.columns:
+        needed |= _OF_REQUESTS
+    if has_state:
+        needed |= _OF_STATE
+    return stream.narrowed(needed)
 
 
 def _started(replay: Replay) -> Pricing | SimulatorError:

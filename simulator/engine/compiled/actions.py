@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.hashing import FREE, enter, place
-from simulator.engine.compiled.jit import compiled
+from simulator.engine.compiled.jit import compiled, inlined
 from simulator.events import BY_CODE
 
 _KINDS = max(BY_CODE) + 1
@@ -19,7 +19,7 @@ def empty_tlb(m, v):
     m[cpu + at.TLB_EPOCH] += 1
 
 
-@compiled
+@inlined
 def take(m, v, kind, output, n):
     """Take the actions of an output that no mechanism adapts; return their ticks."""
     if n == 0:
@@ -46,7 +46,7 @@ def emit(m, v, kind, site, output, n):
     return ticks + execute_guilty(m, v, kind, site, form, n)
 
 
-@compiled
+@inlined
 def _site(m, kind, site):
     """Return the row of a code site; events without one share one for each kind."""
     second = kind if site < 0 else at.NONE

@@ -6,12 +6,12 @@ A row is told by where it begins. One whose first number is 0 is free, so first 
 from __future__ import annotations
 
 from simulator.engine.compiled import layout as at
-from simulator.engine.compiled.jit import compiled
+from simulator.engine.compiled.jit import compiled, inlined
 
 FREE = 0
 
 
-@compiled
+@inlined
 def mixed(first, second):
     """Return a well spread number of two."""
     h = first * 7046029254386353131 + second * 1609587929392839161
@@ -20,7 +20,7 @@ def mixed(first, second):
     return h ^ (h >> 32)
 
 
-@compiled
+@inlined
 def place(m, table, first, second):
     """Return the row of a key, or the free row where it belongs."""
     base, mask, width = m[table], m[table + at.MASK], m[table + at.WIDTH]
@@ -32,7 +32,7 @@ def place(m, table, first, second):
     return row
 
 
-@compiled
+@inlined
 def enter(m, table, row, first, second):
     """Enter a key in a free row, whose other columns become 0."""
     m[row], m[row + 1] = first, second
@@ -67,7 +67,7 @@ def clear(m, table):
     m[table + at.USED] = 0
 
 
-@compiled
+@inlined
 def room(m, table):
     """Return how many more keys leave half of the rows free."""
     return (m[table + at.MASK] + 1) // 2 - m[table + at.USED]

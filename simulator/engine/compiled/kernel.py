@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.actions import emit, empty_tlb, execute_guilty
 from simulator.engine.compiled.hashing import FREE, clear, enter, place, room
-from simulator.engine.compiled.jit import compiled
+from simulator.engine.compiled.jit import bare, compiled, inlined, part
 from simulator.engine.compiled.shadow import serve_shadow
 from simulator.engine.compiled.tlb import serve_tlb
 from simulator.events import BY_NAME
@@ -51,7 +51,7 @@ def _flush_cache(m, v, kind, n):
     return emit(m, v, kind, at.NONE, at.FLUSH_CACHE, n)
 
 
-@compiled
+@part
 def _serve_cache(m, v, kind, n, site, size):
     """Run code, and translate what the translation cache does not hold; see ``TranslationCache``."""
     if kind == _NEW_CODE:
@@ -71,7 +71,7 @@ def _serve_cache(m, v, kind, n, site, size):
     return ticks
 
 
-@compiled
+@part
 def _serve(m, v, kind, n, space, page, site, size):
     """Serve the events of a row that is asked; return the ticks of what mechanisms with state take, and they alone."""
     does, cpu, ticks = m[at.KINDS] + kind * at.KIND_COLUMNS, m[at.CPUS] + v * at.CPU_COLUMNS, 0
@@ -94,7 +94,7 @@ def _serve(m, v, kind, n, space, page, site, size):
     return ticks
 
 
-@compiled
+@inlined
 def keys_added(m, kind, n, page):
     """Return how many keys a row may add to the table of shadow entries, and how many to any other table, at most."""
     placed = page >= 0 and (kind == _PTE_SET or kind == _PTE_MODIFY or kind == _PTE_CLEAR)
@@ -111,7 +111,7 @@ def _room(m, entries, others):
     return min(room(m, at.ENTRIES) - entries, elsewhere - others)
 
 
-@compiled
+@inlined
 def fits(m, kind, n, page, size):
     """Tell whether a row that is asked can be served: DONE, or what hinders it."""
     coded = m[m[at.KINDS] + kind * at.KIND_COLUMNS + at.CACHED] and kind != _NEW_CODE
@@ -126,7 +126,7 @@ def fits(m, kind, n, page, size):
     return at.DONE
 
 
-@compiled
+@inlined
 def ticks_of_step(m, v, step, kind, n, user, kernel, space, page, site, size):
     """Take one step of a row; return its ticks."""
     if step & 1 == 0:
@@ -136,19 +136,19 @@ def ticks_of_step(m, v, step, kind, n, user, kernel, space, page, site, size):
     return ticks + _serve(m, v, kind, n, space, page, site, size) if m[does + at.ASKED] else ticks
 
 
-@compiled
+@inlined
 def _cell(column, row):
     return column[row] if column.shape[0] > 1 else column[0]
 
 
 @compiled
-def walk(m, v, columns, step, stop, budget):
+def walk(memory, v, columns, step, stop, budget):
     """Take steps as ``stretch.Walker`` says; return where it ended, the ticks taken, and how it ended.
 
     ``columns``: kind, count, user_ns, kernel_ns, space, page, site, size; one of a single row stands for all rows.
     """
     kinds, counts, user, kernel, spaces, pages, sites, sizes = columns
-    ticks = 0
+    m, ticks = bare(memory), 0
     while step < stop:
         row = step >> 1
         if step & 1 == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.engine.compiled import layout as at
-from simulator.engine.compiled.jit import compiled
+from simulator.engine.compiled.jit import bare, compiled
 from simulator.engine.compiled.kernel import fits, ticks_of_step
 
 (
@@ -37,11 +37,12 @@ def _may_ask(m, lane, row, limit):
 
 
 @compiled
-def advance(m, lanes, tapes, limit):
+def advance(memory, lanes, tapes, limit):
     """Advance all lanes up to a limit of time; return the lane that ended it, and how.
 
     ``tapes``: for each lane the rows of its batch, with the columns that ``kernel.walk`` takes.
     """
+    m = bare(memory)
     while True:
         v = _first(lanes)
         if v == at.NONE:

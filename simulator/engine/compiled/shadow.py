@@ -9,7 +9,7 @@ from __future__ import annotations
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.actions import emit
 from simulator.engine.compiled.hashing import FREE, enter, place, remove
-from simulator.engine.compiled.jit import compiled
+from simulator.engine.compiled.jit import compiled, inlined, part
 from simulator.events import BY_NAME
 
 _PAGE_FAULT = BY_NAME["page_fault"].code
@@ -21,26 +21,26 @@ _CLEAR = BY_NAME["pte_clear"].code
 _SET = BY_NAME["pte_set"].code
 
 
-@compiled
+@inlined
 def _row(m, slot):
     """Return where a slot begins."""
     return m[at.SLOTS] + slot * at.SLOT_COLUMNS
 
 
-@compiled
+@inlined
 def _identity(m, slot):
     """Return the number by which entries and tables of a shadow are keyed; never 0."""
     return (m[_row(m, slot) + at.GENERATION] << at.SLOT_BITS) | (slot + 1)
 
 
-@compiled
+@inlined
 def _slot_of(m, space):
     """Return the slot of a space, NONE if it has no shadow. Keys are spaces + 2, which are above 0."""
     row = place(m, at.SPACES, space + 2, 0)
     return at.NONE if m[row] == FREE else m[row + at.SLOT_OF_SPACE]
 
 
-@compiled
+@inlined
 def _append(m, slot):
     """Put a slot at the end of the order: it ran last."""
     last = m[at.LAST_SPACE]
@@ -52,7 +52,7 @@ def _append(m, slot):
     m[at.LAST_SPACE] = slot
 
 
-@compiled
+@inlined
 def _detach(m, slot):
     before, after = m[_row(m, slot) + at.BEFORE], m[_row(m, slot) + at.AFTER]
     if before == at.NONE:
@@ -65,7 +65,7 @@ def _detach(m, slot):
         m[_row(m, after) + at.BEFORE] = before
 
 
-@compiled
+@inlined
 def _ensure(m, space):
     """Return the slot of a space; a new shadow, that never ran, if it has none.
 
@@ -94,7 +94,7 @@ def _ensure(m, space):
     return slot
 
 
-@compiled
+@inlined
 def _to_the_end(m, slot):
     """Note that a space runs."""
     if slot != m[at.LAST_SPACE]:
@@ -102,7 +102,7 @@ def _to_the_end(m, slot):
         _append(m, slot)
 
 
-@compiled
+@inlined
 def _ensure_last(m, space):
     """Return the slot of a space that runs."""
     slot = _ensure(m, space)
@@ -120,7 +120,7 @@ def _drop(m, slot):
     m[at.FREE_SLOT] = slot
 
 
-@compiled
+@inlined
 def _add_entry(m, slot, page):
     """Add a shadow entry; return 1 if it was missing."""
     identity = _identity(m, slot)
@@ -141,7 +141,7 @@ def _remove_entries(m, slot, page, n):
             m[_row(m, slot) + at.ENTRIES_HELD] -= 1
 
 
-@compiled
+@inlined
 def _table_of(m, page):
     """Return which page of a page table holds the entry of a page."""
     if page < 0:
@@ -149,7 +149,7 @@ def _table_of(m, page):
     return page >> m[at.TABLE_SHIFT] if m[at.TABLE_SHIFT] >= 0 else page // m[at.ENTRIES_PER_TABLE]
 
 
-@compiled
+@inlined
 def _table_row(m, slot, table):
     """Return the row of a page-table page, a new one without flags if it was not known."""
     identity = _identity(m, slot)
@@ -159,7 +159,7 @@ def _table_row(m, slot, table):
     return row
 
 
-@compiled
+@inlined
 def _add_table(m, slot, table):
     row = _table_row(m, slot, table)
     if not m[row + at.FLAGS] & at.IN_SHADOW:
@@ -252,7 +252,7 @@ def _touch(m, v, kind, site, slot, page, n):
     return emit(m, v, kind, site, at.HIDDEN_FAULT, missing)
 
 
-@compiled
+@inlined
 def _made_again(m, v, kind, space, page, n):
     """Return the first of the pages written whose accesses faulted just before, and the end of them."""
     cpu = m[at.CPUS] + v * at.CPU_COLUMNS
@@ -282,7 +282,7 @@ def _retry(m, v, kind, site, space, page, n):
     return ticks
 
 
-@compiled
+@inlined
 def _traced_slot(m, space, table):
     """Return the slot of a space if one of its tables is traced, else NONE."""
     slot = _ensure(m, space)
@@ -317,7 +317,7 @@ def _traced(m, v, kind, site, slot, space, page, n):
     return ticks
 
 
-@compiled
+@inlined
 def _plain_output(kind):
     if kind == _MODIFY:
         return at.MODIFY
@@ -359,18 +359,19 @@ def _write_table(m, v, kind, site, space, page, n):
         page, n = page + part, n - part
 
 
-@compiled
+@part
 def _write(m, v, kind, site, space, page, n):
     """Write entries, those of each page of a page table by themselves."""
     ticks, size = 0, m[at.ENTRIES_PER_TABLE]
-    while page >= 0 and _table_of(m, page) != _table_of(m, page + n - 1):
-        part = size - page % size
+    while n > 0:
+        apart = page >= 0 and _table_of(m, page) != _table_of(m, page + n - 1)
+        part = size - page % size if apart else n
         ticks += _write_table(m, v, kind, site, space, page, part)
         page, n = page + part, n - part
-    return ticks + _write_table(m, v, kind, site, space, page, n)
+    return ticks
 
 
-@compiled
+@part
 def serve_shadow(m, v, kind, site, space, page, n):
     """Serve events that concern page tables and address spaces; ``space`` is that of the event."""
     if kind == _PAGE_FAULT:

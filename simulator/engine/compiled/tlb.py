@@ -8,7 +8,7 @@ from __future__ import annotations
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.actions import empty_tlb, take
 from simulator.engine.compiled.hashing import mixed
-from simulator.engine.compiled.jit import compiled
+from simulator.engine.compiled.jit import compiled, inlined, part
 from simulator.events import BY_NAME
 
 _TOUCH = BY_NAME["touch"].code
@@ -18,17 +18,17 @@ _FLUSH_ALL = BY_NAME["tlb_flush_all"].code
 _DESTROY = BY_NAME["space_destroy"].code
 
 
-@compiled
+@inlined
 def _node(m, v, number):
     return m[at.NODES] + (v * m[at.TLB_ENTRIES] + number) * at.NODE_COLUMNS
 
 
-@compiled
+@inlined
 def _bucket(m, v, number):
     return m[at.BUCKETS] + (v * m[at.TLB_BUCKETS] + number) * at.BUCKET_COLUMNS
 
 
-@compiled
+@inlined
 def _first_in(m, v, bucket):
     """Return the first node in a bucket, NONE if it holds none of this epoch."""
     row = _bucket(m, v, bucket)
@@ -36,7 +36,7 @@ def _first_in(m, v, bucket):
     return m[row + at.HEAD] if m[row + at.EPOCH] == current else at.NONE
 
 
-@compiled
+@inlined
 def _find(m, v, space, page, bucket):
     """Return the node of a translation in its bucket, NONE if it is not held."""
     number = _first_in(m, v, bucket)
@@ -48,7 +48,7 @@ def _find(m, v, space, page, bucket):
     return number
 
 
-@compiled
+@inlined
 def _unlink(m, v, number):
     """Take a node out of the order of use."""
     cpu, row = m[at.CPUS] + v * at.CPU_COLUMNS, _node(m, v, number)
@@ -63,7 +63,7 @@ def _unlink(m, v, number):
         m[_node(m, v, older) + at.NEWER] = newer
 
 
-@compiled
+@inlined
 def _link_newest(m, v, number):
     cpu, row = m[at.CPUS] + v * at.CPU_COLUMNS, _node(m, v, number)
     newest = m[cpu + at.NEWEST]
@@ -93,7 +93,7 @@ def _drop(m, v, number):
     m[cpu + at.HELD] -= 1
 
 
-@compiled
+@inlined
 def _new_node(m, v):
     """Return a node that holds nothing: a free one, or else that of the translation used longest ago."""
     cpu = m[at.CPUS] + v * at.CPU_COLUMNS
@@ -109,7 +109,7 @@ def _new_node(m, v):
     return number
 
 
-@compiled
+@inlined
 def _look_up(m, v, space, page):
     """Look one translation up, and take it in if it is missing; return 1 for a miss."""
     cpu, bucket = m[at.CPUS] + v * at.CPU_COLUMNS, mixed(space, page) & (m[at.TLB_BUCKETS] - 1)
@@ -141,7 +141,7 @@ def _drop_space(m, space):
             number = older
 
 
-@compiled
+@part
 def serve_tlb(m, v, kind, n, space, page):
     """Look pages up, or flush; ``space`` is that of the event, the current one if it names none."""
     step = 1 if page >= 0 else -1
