@@ -165,13 +165,12 @@ class TimePlot extends ModelBars {
     const bars = priced.flatMap((one, i) => this.#bars(one, parts[i], kept, scale));
     const drawn = [...kept, TimePlot.#OTHER];
     this.parts.forEach((part, i) => ModelBars.fillBars(part, bars.filter((bar) => bar.name === drawn[i]), this.#style(drawn[i], by)));
+    const asRun = (one) => Exact.number(Pricing.inSeconds(one.run.asRun.busy, one.run.model.mhz)) * scale;
     Figure.fill(this.ends, priced.map((one) => ({
-      model: label(one.run.model.name), x: Exact.number(one.seconds.busy) * scale, text: `${one.isAbout ? "≈ " : ""}${Exact.seconds(one.seconds.busy)}`,
+      model: label(one.run.model.name), x: Math.max(Exact.number(one.seconds.busy) * scale, asRun(one)), text: `${one.isAbout ? "≈ " : ""}${Exact.seconds(one.seconds.busy)}`,
     })));
     const moved = priced.filter((one) => one.moved);
-    Figure.fill(this.marks, moved.map((one) => ({
-      model: label(one.run.model.name), x: Exact.number(Pricing.inSeconds(one.run.asRun.busy, one.run.model.mhz)) * scale,
-    })));
+    Figure.fill(this.marks, moved.map((one) => ({model: label(one.run.model.name), x: asRun(one)})));
     this.figure.x_range.end = Math.max(Exact.number(longest) * scale, ...this.marks.data.x) * 1.14 || 1;
     this.#explain(kept, named.length > kept.length, by, moved.length > 0);
     this.describe(`Busy time by ${by}: ${priced.map((one) => `${one.run.model.name} ${Exact.seconds(one.seconds.busy)}`).join(", ")}`);
