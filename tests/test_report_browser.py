@@ -40,7 +40,7 @@ workloads:
   one:
     document: workload
     title: one
-    events: [{user_compute: 20 us}, {syscall: 40}, {pte_modify: {count: 3, page: 7}}, {port_in: 1}]
+    events: [{user_compute: 20 us}, {syscall: 40}, {pte_modify: {count: 3, page: 7}}, {port_in: 1}, {tlb_flush_page: 4}]
   two:
     document: workload
     title: two
@@ -119,10 +119,12 @@ def test_a_dragged_cost_gives_the_totals_that_a_run_with_it_prints(
     assert [exact(shown[row["workload"], row["model"]]) for row in printed] == [
         (row["total_cycles"], row["busy_cycles"]) for row in printed
     ]
-    for row in printed:
-        cells = shown[row["workload"], row["model"]]
-        assert cells["total"] == tables.human_seconds(row["total_seconds"])
-        assert cells["relative"] == tables.human_ratio(row["relative_to_baseline"])
+    grid = totals_of(still / "again")
+    headings = [column.heading for column in grid.columns if column.heading != "relative low–high"]
+    assert headings[-1] == "total low–high"
+    assert [[row[heading] for heading in headings] for row in shown.values()] == [
+        list(row[: len(headings)]) for row in grid.rows
+    ]
     page.find("#exact").click()
     page.settle()
     assert [page.totals()[row["workload"], row["model"]]["total"] for row in printed] == [
@@ -133,6 +135,13 @@ def test_a_dragged_cost_gives_the_totals_that_a_run_with_it_prints(
     page.settle()
     assert page.totals() == {key: {**row, **page_data(page.totals()[key])} for key, row in before.items()}
     assert page.errors() == []
+
+
+def totals_of(out: Path) -> tables.Grid:
+    """Return the totals of a result as its report has them."""
+    result = load_result(out)
+    frames = frame(result.totals, TotalsRow), frame(result.uncertainty, UncertaintyRow)
+    return tables.ranked_totals_grid(*frames, result.baseline)
 
 
 def exact(cells: dict[str, str]) -> tuple[str, str]:
@@ -176,9 +185,7 @@ def seconds(row: dict[str, str], name: str) -> Fraction:
 
 
 def test_the_page_comes_with_the_texts_that_its_script_writes(driver: webdriver.Chrome, still: Path) -> None:
-    result = load_result(still / "out")
-    frames = frame(result.totals, TotalsRow), frame(result.uncertainty, UncertaintyRow)
-    grid = tables.ranked_totals_grid(*frames, result.baseline)
+    grid = totals_of(still / "out")
     page = browser.Page(driver, still / "out" / "report.html")
     headings = [column.heading for column in grid.columns]
     assert [[row[heading] for heading in headings] for row in page.totals().values()] == [

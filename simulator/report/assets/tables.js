@@ -25,7 +25,8 @@ class TotalsTable {
       row.classList.toggle("moved", one.moved);
       this.#columns.forEach((column, j) => {
         const cell = row.cells[j];
-        write(cell, column in texts ? texts[column] : this.#asRun[i][j]);
+        const hasBounds = !column.endsWith("low–high") || this.#asRun[i][j] !== ""; // costs without bounds have none, whatever is set
+        write(cell, column in texts && hasBounds ? texts[column] : this.#asRun[i][j]);
         cell.classList.toggle("old", this.#isOld(column, one));
         cell.classList.toggle("new", column !== "rank" ? this.#isNew(column, one) : !cell.textContent.startsWith(this.#asRun[i][j]));
       });
