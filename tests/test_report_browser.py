@@ -227,6 +227,10 @@ def test_a_cost_is_set_by_keyboard(driver: webdriver.Chrome, still: Path) -> Non
     page.settle()
     assert field.get_attribute("aria-invalid") == "true"
     assert "models.hardware-vmm.costs.vm_exit=500 ns" in command_of(page), "what is no cost changes nothing"
+    assert field.get_property("value") == "-3", "and stays, to be mended"
+    page.find("#reset").click()
+    page.settle()
+    assert (field.get_property("value"), field.get_attribute("aria-invalid")) == ("1931", None)
 
 
 def test_a_link_carries_what_is_set(driver: webdriver.Chrome, still: Path) -> None:
@@ -294,7 +298,8 @@ def test_break_even_is_that_of_the_command(driver: webdriver.Chrome, still: Path
     moved = parameter(experiment, f"models.hardware-vmm.costs.{action}", ("0 cycles", "10000000 cycles"))
     found = break_even(Evaluator(experiment, workload, [moved]), ("hardware-vmm", "software-vmm"))
     assert found.why_replayed == ""
-    expected = [f"at {round(crossing.low * 1000) // 1000:,} cycles" for crossing in found.crossings]
+    thousandths = [round(crossing.low * 1000) for crossing in found.crossings]
+    expected = [f"at {n // 1000:,}{f'.{n % 1000:03}'.rstrip('0').rstrip('.')} cycles" for n in thousandths]
     assert all(each in text for each in expected)
     assert text.startswith("None") == (not expected)
 

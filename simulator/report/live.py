@@ -10,12 +10,12 @@ from typing import Any
 
 from simulator.actions import ActionCounts
 from simulator.events import BY_CODE
-from simulator.mechanisms import BY_NAME
 from simulator.report.plots.style import Style, event_style, mechanism_style, model_styles
 from simulator.result import Replayed, Result
 from simulator.spec.cost_model import CostModelSpec, CostSpec
 from simulator.spec.node import dotted
 
+_AND = ", "
 UNKNOWN = "EXPERIMENT"
 """Stands in a command for the experiment, where it is not known how the user names it."""
 
@@ -33,6 +33,7 @@ def live_data(result: Result, experiment: str = UNKNOWN) -> dict[str, Any] | Non
     models = {name: _model(name, documents[name], replayed, styles[name]) for name, replayed in used.items()}
     runs = [_run(replayed) for replayed in result.replays]
     events = dict.fromkeys(event for run in runs for cpu in run["cpus"] for event in cpu["counts"])
+    mechanisms = dict.fromkeys(cost["mechanism"] for model in models.values() for cost in model["costs"].values())
     return {
         "experiment": experiment,
         "overrides": list(result.metadata["overrides"]),
@@ -41,7 +42,7 @@ def live_data(result: Result, experiment: str = UNKNOWN) -> dict[str, Any] | Non
         "runs": runs,
         "styles": {
             "event": {event: _style(event_style(event)) for event in events},
-            "mechanism": {name: _style(mechanism_style(name)) for name in BY_NAME},
+            "mechanism": {by: _style(_mechanism_style(by)) for by in mechanisms},
         },
     }
 
@@ -57,7 +58,7 @@ def _model(name: str, document: Mapping[str, Any], replayed: Replayed, style: St
         "mhz": replayed.clock.mhz,
         "style": _style(style),
         "costs": {
-            action: {"path": dotted(("models", name, "costs", action)), "mechanism": ", ".join(by), **_cost(cost)}
+            action: {"path": dotted(("models", name, "costs", action)), "mechanism": _AND.join(by), **_cost(cost)}
             for action, by in takers.items()
             for cost in [spec.costs[action]]
         },
@@ -94,6 +95,12 @@ def _counts(counts: ActionCounts) -> dict[str, dict[str, str]]:
     for (kind, action), n in sorted(counts.actions.items()):
         found.setdefault(BY_CODE[kind].name, {})[action] = str(n)
     return found
+
+
+def _mechanism_style(by: str) -> Style:
+    """Return the style of a mechanism; of several that take one action, the colour of the first, dotted."""
+    first, *others = by.split(_AND)
+    return mechanism_style(first)._replace(hatch="....") if others else mechanism_style(first)
 
 
 def _style(style: Style) -> list[str]:

@@ -18,7 +18,17 @@ from simulator.errors import RunError
 
 _BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
 """The core and its plotting interface; widgets, tables, WebGL and formulas are files of their own, and left out."""
-_OWN = ("exact.js", "pricing.js", "settings.js", "costs.js", "tables.js", "plots.js", "main.js")
+_OWN = (
+    "exact.js",
+    "pricing.js",
+    "settings.js",
+    "costs.js",
+    "tables.js",
+    "figure.js",
+    "plots.js",
+    "breakeven.js",
+    "main.js",
+)
 """In the order in which they need one another."""
 
 

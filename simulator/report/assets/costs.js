@@ -35,8 +35,10 @@ class Slider {
   /* Where a cost lies, in per cent of what it was in the run. */
   #position(cost) {
     const {mhz, asRun} = this.cost;
-    const amount = cost.inCycles === asRun.inCycles ? cost.amount
-      : Exact.times(cost.amount, cost.inCycles ? {n: 1000n, d: mhz} : {n: mhz, d: 1000n});
+    const amount =
+      cost.inCycles === asRun.inCycles
+        ? cost.amount
+        : Exact.times(cost.amount, cost.inCycles ? {n: 1000n, d: mhz} : {n: mhz, d: 1000n});
     return Exact.number(Exact.times(Exact.over(amount, this.#base), {n: 100n, d: 1n}));
   }
 
@@ -56,9 +58,21 @@ class Slider {
     const name = `${cost.action} of ${cost.model}`;
     this.range = make("input", {type: "range", min: 0, max: this.#top, step, ariaLabel: `${name}, slider`});
     this.range.addEventListener("input", () => moved(this.#at(Number(this.range.value))));
-    this.field = make("input", {type: "text", inputMode: "decimal", autocomplete: "off", spellcheck: false, ariaLabel: `${name}, in ${Exact.unitOf(cost.asRun)}`});
+    this.field = make("input", {
+      type: "text",
+      inputMode: "decimal",
+      autocomplete: "off",
+      spellcheck: false,
+      ariaLabel: `${name}, in ${Exact.unitOf(cost.asRun)}`,
+    });
     this.field.addEventListener("change", () => this.#typed(moved));
-    this.undo = make("button", {type: "button", className: "undo", textContent: "↺", title: "As in the run", ariaLabel: `${name}: as in the run`});
+    this.undo = make("button", {
+      type: "button",
+      className: "undo",
+      textContent: "↺",
+      title: "As in the run",
+      ariaLabel: `${name}: as in the run`,
+    });
     this.undo.addEventListener("click", () => moved(cost.asRun));
     this.track = make("div", {className: "track"}, this.range);
     const at = (value) => `${(100 * Math.min(this.#top, this.#position(value))) / this.#top}`;
@@ -68,10 +82,20 @@ class Slider {
       this.track.style.setProperty("--high", at(cost.high || cost.asRun));
       this.track.classList.add("bounded");
     }
-    this.element = make("div", {className: "cost"},
+    this.element = make(
+      "div",
+      {className: "cost"},
       make("span", {className: "name"}, ...cost.action.split(/(?<=_)/).flatMap((part) => [part, make("wbr")])),
-      make("span", {className: "value"}, this.undo, this.field, make("span", {className: "unit", textContent: Exact.unitOf(cost.asRun)})),
-      this.track, this.#about());
+      make(
+        "span",
+        {className: "value"},
+        this.undo,
+        this.field,
+        make("span", {className: "unit", textContent: Exact.unitOf(cost.asRun)}),
+      ),
+      this.track,
+      this.#about(),
+    );
     this.element.dataset.model = cost.model;
     this.element.dataset.action = cost.action;
   }
@@ -80,23 +104,48 @@ class Slider {
     const {cost} = this;
     const between = cost.low || cost.high ? `, ${this.#bound(cost.low)} to ${this.#bound(cost.high)}` : "";
     const most = Exact.share(cost.share.share, {n: 1n, d: 1n});
-    const used = cost.share.workload ? `, ${most.startsWith("<") ? most.replace("<", "below ") : `up to ${most}`} of busy time` : "";
-    const summary = make("summary", {}, make("span", {className: `status ${cost.status}`, textContent: cost.status}), `${between}${used}`);
+    const used = cost.share.workload
+      ? `, ${most.startsWith("<") ? most.replace("<", "below ") : `up to ${most}`} of busy time`
+      : "";
+    const summary = make(
+      "summary",
+      {},
+      make("span", {className: `status ${cost.status}`, textContent: cost.status}),
+      `${between}${used}`,
+    );
     const where = used && `Its largest share of busy time, as run, is in ${cost.share.workload}.`;
-    return make("details", {className: "about"}, summary, make("p", {textContent: `Source: ${cost.source}.`.replace(/\.\.$/, ".")}), where ? make("p", {textContent: where}) : "");
+    return make(
+      "details",
+      {className: "about"},
+      summary,
+      make("p", {textContent: `Source: ${cost.source}.`.replace(/\.\.$/, ".")}),
+      where ? make("p", {textContent: where}) : "",
+    );
   }
 
   #bound(value) {
-    return Exact.grouped(Exact.text((value || this.cost.asRun).amount).split(".")[0]);
+    return Exact.amount((value || this.cost.asRun).amount);
   }
 
   #typed(moved) {
     const value = Exact.parseCost(this.field.value, Exact.unitOf(this.cost.asRun));
     this.field.setAttribute("aria-invalid", String(!value));
-    this.field.setCustomValidity(value ? "" : `expected a cost of 0 or more, such as ${Exact.costText(this.cost.asRun)}; of cycles up to three decimals`);
-    this.#shown = null; // what was typed is written as costs are written
-    if (value) moved(value);
-    else this.field.reportValidity();
+    this.field.setCustomValidity(
+      value
+        ? ""
+        : `expected a cost of 0 or more, such as ${Exact.costText(this.cost.asRun)}; of cycles up to three decimals`,
+    );
+    if (!value) {
+      this.field.reportValidity(); // and what was typed stays, to be mended
+      return;
+    }
+    this.forget(); // what was typed is written as costs are written
+    moved(value);
+  }
+
+  /* Write the cost anew when it is shown next, whatever stands in the field. */
+  forget() {
+    this.#shown = null;
   }
 
   /* Show a cost; the slider stays at its end for one beyond it. There may be hundreds: those as before are left alone. */
@@ -106,7 +155,10 @@ class Slider {
     const text = Exact.text(value.amount);
     const position = this.#position(value);
     if (Number(this.range.value) !== position) this.range.value = String(Math.round(position));
-    this.range.setAttribute("aria-valuetext", `${Exact.costText(value)}${isSet ? `, ${Math.round(position)} per cent of the run` : ", as in the run"}`);
+    this.range.setAttribute(
+      "aria-valuetext",
+      `${Exact.costText(value)}${isSet ? `, ${Math.round(position)} per cent of the run` : ", as in the run"}`,
+    );
     this.field.value = value.inCycles === this.cost.asRun.inCycles ? text : Exact.costText(value);
     this.field.removeAttribute("aria-invalid");
     this.field.setCustomValidity("");
@@ -130,22 +182,40 @@ class CostPanel {
   #model(model, world, moved, chosen) {
     const isUsed = (cost) => cost.share.workload !== "";
     const groups = new Map();
-    const byShare = (a, b) => CostPanel.#isComputation(a) - CostPanel.#isComputation(b) || Exact.compare(b.share.share, a.share.share);
+    const byShare = (a, b) =>
+      CostPanel.#isComputation(a) - CostPanel.#isComputation(b) || Exact.compare(b.share.share, a.share.share);
     const used = [...model.costs.values()].filter(isUsed).sort(byShare);
     for (const cost of used) groups.set(cost.mechanism, [...(groups.get(cost.mechanism) || []), cost]);
-    const rows = (costs) => costs.map((cost) => {
-      const slider = new Slider(cost, (value) => moved(cost, value));
-      slider.element.addEventListener("focusin", (event) => event.target === slider.undo || chosen(cost));
-      this.#sliders.push(slider);
-      return slider.element;
-    });
-    const section = make("details", {className: "model"},
-      make("summary", {}, make("span", {className: "label", textContent: model.name}), make("span", {className: "moved"})),
-      ...[...groups].map(([mechanism, costs]) => make("fieldset", {}, make("legend", {textContent: mechanism}), ...rows(costs))));
+    const rows = (costs) =>
+      costs.map((cost) => {
+        const slider = new Slider(cost, (value) => moved(cost, value));
+        slider.element.addEventListener("focusin", (event) => event.target === slider.undo || chosen(cost));
+        this.#sliders.push(slider);
+        return slider.element;
+      });
+    const section = make(
+      "details",
+      {className: "model"},
+      make(
+        "summary",
+        {},
+        make("span", {className: "label", textContent: model.name}),
+        make("span", {className: "moved"}),
+      ),
+      ...[...groups].map(([mechanism, costs]) =>
+        make("fieldset", {}, make("legend", {textContent: mechanism}), ...rows(costs)),
+      ),
+    );
     const unused = [...model.costs.values()].filter((cost) => !isUsed(cost));
     if (unused.length) {
-      section.append(make("details", {className: "unused"},
-        make("summary", {textContent: `${unused.length} costs that change nothing here`}), ...rows(unused)));
+      section.append(
+        make(
+          "details",
+          {className: "unused"},
+          make("summary", {textContent: `${unused.length} costs that change nothing here`}),
+          ...rows(unused),
+        ),
+      );
     }
     section.open = model.name === [...world.models.keys()].find((name) => name !== world.baseline);
     return section;
@@ -171,7 +241,8 @@ class CostPanel {
     }
   }
 
-  sliderOf(cost) {
-    return this.#sliders.find((slider) => slider.cost === cost);
+  /* Take back what was typed and is no cost. */
+  forget() {
+    for (const slider of this.#sliders) slider.forget();
   }
 }

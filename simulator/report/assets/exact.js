@@ -7,7 +7,14 @@
  */
 const Exact = (() => {
   const TICKS_PER_CYCLE = 1000n;
-  const NANOSECONDS = {ps: [1n, 1000n], ns: [1n, 1n], us: [1000n, 1n], "µs": [1000n, 1n], ms: [10n ** 6n, 1n], s: [10n ** 9n, 1n]};
+  const NANOSECONDS = {
+    ps: [1n, 1000n],
+    ns: [1n, 1n],
+    us: [1000n, 1n],
+    µs: [1000n, 1n],
+    ms: [10n ** 6n, 1n],
+    s: [10n ** 9n, 1n],
+  };
   const CYCLES = {cycle: [1n, 1n], cycles: [1n, 1n], kcycles: [1000n, 1n]};
   const SECOND_UNITS = ["s", "ms", "µs", "ns", "ps"];
   const COUNT_PREFIXES = ["", "k", "M", "G", "T", "P", "E"];
@@ -46,7 +53,8 @@ const Exact = (() => {
     return sign * (twice > d || (twice === d && whole % 2n === 1n) ? whole + 1n : whole);
   }
 
-  const power = (exponent) => (exponent < 0 ? {n: 1n, d: 10n ** BigInt(-exponent)} : {n: 10n ** BigInt(exponent), d: 1n});
+  const power = (exponent) =>
+    exponent < 0 ? {n: 1n, d: 10n ** BigInt(-exponent)} : {n: 10n ** BigInt(exponent), d: 1n};
 
   /* The power of ten of the first digit of a value above zero. */
   function magnitude(value) {
@@ -123,6 +131,11 @@ const Exact = (() => {
     const written = decimal(digits, places, (whole) => whole);
     return places ? written.replace(/\.?0+$/, "") : written;
   }
+  /* A value for people: to thousandths, with thousands apart. */
+  function amount(value) {
+    const [whole, ...part] = text({n: round(times(value, {n: 1000n, d: 1n})), d: 1000n}).split(".");
+    return [grouped(whole), ...part].join(".");
+  }
   const cycles = (ticks) => text(fraction(ticks, TICKS_PER_CYCLE));
 
   /* Ticks as seconds, to the picosecond, as the CSV files have them. */
@@ -130,7 +143,9 @@ const Exact = (() => {
 
   /* "1931 cycles", ".46 us"; a bare number is in the unit given. Returns null where it is no cost. */
   function parseCost(written, unit) {
-    const match = /^\s*([+-]?)(\d[\d_]*\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,3}))?\s*([A-Za-zµμ]*)\s*$/.exec(written.replaceAll(",", ""));
+    const match = /^\s*([+-]?)(\d[\d_]*\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,3}))?\s*([A-Za-zµμ]*)\s*$/.exec(
+      written.replaceAll(",", ""),
+    );
     if (!match) return null;
     const named = (match[4] || unit).replace("μ", "µ");
     const scale = CYCLES[named] || NANOSECONDS[named];
@@ -149,8 +164,33 @@ const Exact = (() => {
   const sameCost = (a, b) => a.inCycles === b.inCycles && compare(a.amount, b.amount) === 0;
 
   return {
-    MISSING, TICKS_PER_CYCLE, fraction, plus, minus, times, over, compare, number, round, power, magnitude, significant,
-    seconds, timeUnit, count, ratio, percent, share, text, cycles, exactSeconds, parseCost, ticks, unitOf, costText, sameCost,
-    grouped,
+    MISSING,
+    TICKS_PER_CYCLE,
+    fraction,
+    plus,
+    minus,
+    times,
+    over,
+    compare,
+    number,
+    round,
+    power,
+    magnitude,
+    significant,
+    seconds,
+    timeUnit,
+    count,
+    ratio,
+    percent,
+    share,
+    text,
+    amount,
+    cycles,
+    exactSeconds,
+    parseCost,
+    ticks,
+    unitOf,
+    costText,
+    sameCost,
   };
 })();

@@ -18,17 +18,28 @@ const Pricing = (() => {
       model.runs = runs.filter((run) => run.model === model);
       for (const cost of model.costs.values()) cost.share = largestShare(cost, model.runs);
     }
-    return {...data, models, runs, baseline: data.baseline, workloads: [...new Set(data.runs.map((run) => run.workload))]};
+    return {...data, models, runs, workloads: [...new Set(data.runs.map((run) => run.workload))]};
   }
 
   function loadModel(name, model) {
     const mhz = BigInt(model.mhz);
     const costs = new Map();
     for (const [action, given] of Object.entries(model.costs)) {
-      const [asRun, low, high] = [given.cost, given.low, given.high].map((text) => (text ? Exact.parseCost(text) : null));
+      const [asRun, low, high] = [given.cost, given.low, given.high].map((text) =>
+        text ? Exact.parseCost(text) : null,
+      );
       const inTicks = (cost) => Exact.ticks(cost || asRun, mhz);
       costs.set(action, {
-        ...given, action, model: name, asRun, low, high, mhz, ticks: inTicks(asRun), lowTicks: inTicks(low), highTicks: inTicks(high),
+        ...given,
+        action,
+        model: name,
+        asRun,
+        low,
+        high,
+        mhz,
+        ticks: inTicks(asRun),
+        lowTicks: inTicks(low),
+        highTicks: inTicks(high),
       });
     }
     return {...model, name, mhz, costs};
@@ -37,12 +48,17 @@ const Pricing = (() => {
   function loadRun(run, model) {
     const cpus = run.cpus.map((cpu) => {
       const shares = Object.entries(cpu.counts).flatMap(([event, taken]) =>
-        Object.entries(taken).map(([action, n]) => ({event, action, n: BigInt(n)})));
+        Object.entries(taken).map(([action, n]) => ({event, action, n: BigInt(n)})),
+      );
       const taken = new Map();
       for (const {action, n} of shares) taken.set(action, (taken.get(action) || 0n) + n);
       return {waiting: BigInt(cpu.waiting), idle: BigInt(cpu.idle), events: cpu.events, shares, taken};
     });
-    const asRun = {total: BigInt(run.ticks), wait: sum(cpus.map((cpu) => cpu.waiting)), idle: sum(cpus.map((cpu) => cpu.idle))};
+    const asRun = {
+      total: BigInt(run.ticks),
+      wait: sum(cpus.map((cpu) => cpu.waiting)),
+      idle: sum(cpus.map((cpu) => cpu.idle)),
+    };
     asRun.busy = sum(cpus.map((cpu) => priceCpu(cpu, (action) => model.costs.get(action).ticks)));
     return {...run, model, cpus, shares: merged(cpus), asRun};
   }
@@ -52,7 +68,12 @@ const Pricing = (() => {
     const cells = new Map();
     for (const {event, action, n} of cpus.flatMap((cpu) => cpu.shares)) {
       const key = JSON.stringify([event, action]);
-      const cell = cells.get(key) || {event, action, n: 0n, events: sum(cpus.map((cpu) => BigInt(cpu.events[event] || "0")))};
+      const cell = cells.get(key) || {
+        event,
+        action,
+        n: 0n,
+        events: sum(cpus.map((cpu) => BigInt(cpu.events[event] || "0"))),
+      };
       cells.set(key, {...cell, n: cell.n + n});
     }
     return [...cells.values()];
@@ -66,7 +87,8 @@ const Pricing = (() => {
       const mine = sum(run.cpus.map((cpu) => (cpu.taken.get(cost.action) || 0n) * cost.ticks));
       const share = run.asRun.busy ? Exact.fraction(mine, run.asRun.busy) : {n: 0n, d: 1n};
       const isUsed = run.cpus.some((cpu) => cpu.taken.has(cost.action));
-      if (isUsed && (!largest.workload || Exact.compare(share, largest.share) > 0)) largest = {share, workload: run.workload};
+      if (isUsed && (!largest.workload || Exact.compare(share, largest.share) > 0))
+        largest = {share, workload: run.workload};
     }
     return largest;
   }
@@ -77,7 +99,9 @@ const Pricing = (() => {
   function priceAll(world, set) {
     const priced = world.runs.map((run) => priceRun(run, set));
     for (const one of priced) {
-      const base = priced.find((other) => other.run.workload === one.run.workload && other.run.model.name === world.baseline);
+      const base = priced.find(
+        (other) => other.run.workload === one.run.workload && other.run.model.name === world.baseline,
+      );
       Object.assign(one, relativeTo(one, base));
     }
     for (const workload of world.workloads) rank(priced.filter((one) => one.run.workload === workload));
@@ -87,7 +111,8 @@ const Pricing = (() => {
   /* A run is priced anew only if a cost of its model is another than before: a drag moves one model of many. */
   function priceRun(run, set) {
     const costs = [...run.model.costs.values()].map(set);
-    if (!run.last || costs.some((cost, i) => cost !== run.last.costs[i])) run.last = {costs, priced: priceAnew(run, set)};
+    if (!run.last || costs.some((cost, i) => cost !== run.last.costs[i]))
+      run.last = {costs, priced: priceAnew(run, set)};
     return run.last.priced;
   }
 
@@ -98,12 +123,16 @@ const Pricing = (() => {
     const busy = run.cpus.map((cpu) => priceCpu(cpu, (action) => at.get(action)));
     const waits = run.why_replay !== "";
     const priced = {
-      run, at, moved,
+      run,
+      at,
+      moved,
       isOld: moved && waits, // its total, wait and idle times are those of the run
       isAbout: moved && run.why_recount !== "", // counts may differ in a replay
       ticks: {...run.asRun, busy: sum(busy), ...(waits ? {} : {total: greatest(busy)})},
     };
-    priced.seconds = Object.fromEntries(Object.entries(priced.ticks).map(([name, ticks]) => [name, inSeconds(ticks, model.mhz)]));
+    priced.seconds = Object.fromEntries(
+      Object.entries(priced.ticks).map(([name, ticks]) => [name, inSeconds(ticks, model.mhz)]),
+    );
     priced.bounds = waits ? null : boundsOf(run, set);
     return priced;
   }
@@ -111,7 +140,8 @@ const Pricing = (() => {
   /* The total with all costs at their low and at their high; a bound that a set cost has left moves with it. */
   function boundsOf(run, set) {
     const {model} = run;
-    const ends = (end) => inSeconds(greatest(run.cpus.map((cpu) => priceCpu(cpu, (action) => end(model.costs.get(action))))), model.mhz);
+    const ends = (end) =>
+      inSeconds(greatest(run.cpus.map((cpu) => priceCpu(cpu, (action) => end(model.costs.get(action))))), model.mhz);
     const ticksOf = (cost) => Exact.ticks(set(cost), model.mhz);
     const least = (cost) => (ticksOf(cost) < cost.lowTicks || !cost.low ? ticksOf(cost) : cost.lowTicks);
     const most = (cost) => (ticksOf(cost) > cost.highTicks || !cost.high ? ticksOf(cost) : cost.highTicks);
@@ -119,9 +149,14 @@ const Pricing = (() => {
   }
 
   function relativeTo(one, base) {
-    if (!base) return {relative: null, busyRelative: null, baseMoved: false};
+    if (!base) return {relative: null, busyRelative: null, isOldRatio: false, ratioMoved: false};
     const over = (name) => (base.ticks[name] ? Exact.over(one.seconds[name], base.seconds[name]) : null);
-    return {relative: over("total"), busyRelative: over("busy"), isOldRatio: one.isOld || base.isOld, ratioMoved: one.moved || base.moved};
+    return {
+      relative: over("total"),
+      busyRelative: over("busy"),
+      isOldRatio: one.isOld || base.isOld,
+      ratioMoved: one.moved || base.moved,
+    };
   }
 
   /* 1 is the fastest of a workload: by total time, or by busy time where a total is that of the run. */
@@ -142,12 +177,15 @@ const Pricing = (() => {
       const rest = priceCpu(cpu, (action) => at.get(action)) - (n ? n * at.get(cost.action) : 0n);
       return {start: rest, slope: n};
     });
-    const lines = ofBusy ? [{start: sum(each.map((line) => line.start)), slope: sum(each.map((line) => line.slope))}] : each;
+    const lines = ofBusy
+      ? [{start: sum(each.map((line) => line.start)), slope: sum(each.map((line) => line.slope))}]
+      : each;
     return lines.map(({start, slope}) => ({start: Exact.fraction(start, scale), slope: Exact.fraction(slope, scale)}));
   }
 
   const along = (line, x) => Exact.plus(line.start, Exact.times(line.slope, x));
-  const highest = (lines, x) => lines.map((line) => along(line, x)).reduce((a, b) => (Exact.compare(a, b) >= 0 ? a : b));
+  const highest = (lines, x) =>
+    lines.map((line) => along(line, x)).reduce((a, b) => (Exact.compare(a, b) >= 0 ? a : b));
 
   /*
    * The places from 0 on where two times, each the greatest of some lines, are equal: they lie where lines meet.
@@ -156,11 +194,13 @@ const Pricing = (() => {
   function crossings(ones, others) {
     const places = [{n: 0n, d: 1n}];
     const all = [...ones, ...others];
-    all.forEach((a, i) => all.slice(i + 1).forEach((b) => {
-      if (Exact.compare(a.slope, b.slope) === 0) return;
-      const x = Exact.over(Exact.minus(b.start, a.start), Exact.minus(a.slope, b.slope));
-      if (x.n > 0n) places.push(x);
-    }));
+    all.forEach((a, i) =>
+      all.slice(i + 1).forEach((b) => {
+        if (Exact.compare(a.slope, b.slope) === 0) return;
+        const x = Exact.over(Exact.minus(b.start, a.start), Exact.minus(a.slope, b.slope));
+        if (x.n > 0n) places.push(x);
+      }),
+    );
     places.sort(Exact.compare);
     const isEqual = (x) => Exact.compare(highest(ones, x), highest(others, x)) === 0;
     const after = (x) => places.find((other) => Exact.compare(other, x) > 0) || Exact.plus(x, {n: 1n, d: 1n});

@@ -49,7 +49,9 @@ class Settings {
 
   /* The flags alone, for a command of one's own. */
   flags() {
-    return this.texts().map((text) => `--set ${Settings.#quoted(text)}`).join(" ");
+    return this.texts()
+      .map((text) => `--set ${Settings.#quoted(text)}`)
+      .join(" ");
   }
 
   /* The command that replays the experiment with these settings, and with those that the run had. */
@@ -71,7 +73,9 @@ class Settings {
 
   /* Take the settings of a fragment in place of those there are; returns what could not be understood. */
   restore(fragment) {
-    const byPath = new Map([...this.#world.models.values()].flatMap((model) => [...model.costs.values()]).map((cost) => [cost.path, cost]));
+    const byPath = new Map(
+      [...this.#world.models.values()].flatMap((model) => [...model.costs.values()]).map((cost) => [cost.path, cost]),
+    );
     const refused = [];
     this.clear();
     for (const text of new URLSearchParams(fragment).getAll("set")) {

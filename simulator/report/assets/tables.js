@@ -28,7 +28,10 @@ class TotalsTable {
         const hasBounds = !column.endsWith("low–high") || this.#asRun[i][j] !== ""; // costs without bounds have none, whatever is set
         write(cell, column in texts && hasBounds ? texts[column] : this.#asRun[i][j]);
         cell.classList.toggle("old", this.#isOld(column, one));
-        cell.classList.toggle("new", column !== "rank" ? this.#isNew(column, one) : !cell.textContent.startsWith(this.#asRun[i][j]));
+        cell.classList.toggle(
+          "new",
+          column !== "rank" ? this.#isNew(column, one) : !cell.textContent.startsWith(this.#asRun[i][j]),
+        );
       });
       row.dataset.totalCycles = Exact.cycles(one.ticks.total);
       row.dataset.busyCycles = Exact.cycles(one.ticks.busy);
@@ -39,11 +42,15 @@ class TotalsTable {
     (["total", "wait", "idle"].includes(column) && one.isOld) || (column === "relative" && Boolean(one.isOldRatio));
 
   #isNew = (column, one) =>
-    (column === "busy" && one.moved) || (column === "total" && one.moved && !one.isOld) || (column === "total low–high" && one.moved) ||
-    (column === "relative" && one.ratioMoved && !one.isOldRatio) || (column === "busy, relative" && one.ratioMoved);
+    (column === "busy" && one.moved) ||
+    (column === "total" && one.moved && !one.isOld) ||
+    (column === "total low–high" && one.moved) ||
+    (column === "relative" && one.ratioMoved && !one.isOldRatio) ||
+    (column === "busy, relative" && one.ratioMoved);
 
   #texts(one, isExact) {
-    const time = (name) => (isExact ? `${Exact.exactSeconds(one.ticks[name], one.run.model.mhz)} s` : Exact.seconds(one.seconds[name]));
+    const time = (name) =>
+      isExact ? `${Exact.exactSeconds(one.ticks[name], one.run.model.mhz)} s` : Exact.seconds(one.seconds[name]);
     const ratio = (value) => (value ? Exact.ratio(value) : Exact.MISSING);
     const old = (text, isOld) => (isOld ? `${text} †` : text);
     const texts = {
@@ -55,7 +62,8 @@ class TotalsTable {
       relative: old(ratio(one.relative), one.isOldRatio),
       "busy, relative": `${one.isAbout ? "≈ " : ""}${ratio(one.busyRelative)}`,
     };
-    if (one.moved && one.bounds) texts["total low–high"] = `${Exact.seconds(one.bounds.low)} – ${Exact.seconds(one.bounds.high)}`;
+    if (one.moved && one.bounds)
+      texts["total low–high"] = `${Exact.seconds(one.bounds.low)} – ${Exact.seconds(one.bounds.high)}`;
     if (one.ratioMoved) texts["relative low–high"] = "";
     return texts;
   }
@@ -68,7 +76,12 @@ class Breakdowns {
   constructor(root) {
     for (const table of root.querySelectorAll("table[data-workload]")) {
       const key = JSON.stringify([table.dataset.workload, table.dataset.model]);
-      this.#tables.set(key, {table, heading: table.closest(".run").querySelector(".busy"), fold: table.closest("details"), shown: null});
+      this.#tables.set(key, {
+        table,
+        heading: table.closest(".run").querySelector(".busy"),
+        fold: table.closest("details"),
+        shown: null,
+      });
     }
     for (const fold of new Set([...this.#tables.values()].map((each) => each.fold))) {
       fold.addEventListener("toggle", () => this.#priced && this.show(this.#priced));
@@ -96,11 +109,19 @@ class Breakdowns {
     const whole = Exact.fraction(one.ticks.busy);
     return cells.map(({event, action, events, n, ticks}) => {
       const numbers = [
-        Exact.count(Exact.fraction(events)), Exact.count(Exact.fraction(n)), Exact.count(Exact.fraction(ticks, Exact.TICKS_PER_CYCLE)),
-        Exact.seconds(Pricing.inSeconds(ticks, one.run.model.mhz)), Exact.share(Exact.fraction(ticks), whole),
+        Exact.count(Exact.fraction(events)),
+        Exact.count(Exact.fraction(n)),
+        Exact.count(Exact.fraction(ticks, Exact.TICKS_PER_CYCLE)),
+        Exact.seconds(Pricing.inSeconds(ticks, one.run.model.mhz)),
+        Exact.share(Exact.fraction(ticks), whole),
       ];
-      return make("tr", {}, make("th", {scope: "row", textContent: event}), make("td", {textContent: action}),
-        ...numbers.map((text) => make("td", {className: "number", textContent: text})));
+      return make(
+        "tr",
+        {},
+        make("th", {scope: "row", textContent: event}),
+        make("td", {textContent: action}),
+        ...numbers.map((text) => make("td", {className: "number", textContent: text})),
+      );
     });
   }
 }
