@@ -187,9 +187,15 @@ function swatch(colour, hatch) {
     "-": "M0 3H16M0 8H16M0 13H16",
     x: "M-2 10L10 -2M2 18L18 2M-2 6L10 18M6 -2L18 10",
     "+": "M5 0V16M11 0V16M0 5H16M0 11H16",
-    ".": "M3 3h1M8 8h1M12 3h1M3 12h1M12 12h1",
+    ".": "M2 3h2M7 8h2M12 3h2M2 13h2M12 13h2",
   };
   if (paths[hatch])
-    draw("path", {d: paths[hatch], stroke: "#222", "stroke-opacity": 0.6, "stroke-width": 0.9, fill: "none"});
+    draw("path", {
+      d: paths[hatch],
+      stroke: "#222",
+      "stroke-opacity": 0.6,
+      "stroke-width": hatch === "." ? 2 : 0.9,
+      fill: "none",
+    });
   return svg;
 }

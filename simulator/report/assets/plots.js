@@ -172,18 +172,19 @@ class SlowdownPlot extends ModelBars {
         this.world.models.get(name).style,
       );
     }
+    const moved = base.run.asRun.busy ? known.filter((one) => one.ratioMoved) : [];
+    const before = new Map(moved.map((one) => [one, asRun(one, waits ? "busy" : "total")]));
     Figure.fill(
       this.ends,
       known.map((one) => ({
         model: label(one.run.model.name),
-        x: Exact.number(value(one)),
+        x: Math.max(Exact.number(value(one)), before.get(one) || 0),
         text: `${one.isAbout ? "≈ " : ""}${Exact.ratio(value(one))}`,
       })),
     );
-    const moved = base.run.asRun.busy ? known.filter((one) => one.ratioMoved) : [];
     Figure.fill(
       this.marks,
-      moved.map((one) => ({model: label(one.run.model.name), x: asRun(one, waits ? "busy" : "total")})),
+      moved.map((one) => ({model: label(one.run.model.name), x: before.get(one)})),
     );
     const totals = waits ? known.filter((one) => base.run.asRun.total) : [];
     Figure.fill(
