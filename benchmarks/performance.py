@@ -114,7 +114,7 @@ def repricings() -> float:
     stream, model = workbench.Mix(10**5), workbench.model("hardware-vmm")
     outcome = ENGINES["fast, plain"].run(Replay(stream, model))
     ticks = model.start().ticks
-    replayed = Replayed("mix", model.name, "", model.machine.name, model.machine.clock, outcome, ticks, "")
+    replayed = Replayed("mix", model.name, "", model.machine.name, model.machine.clock, outcome, ticks, "", "")
     repricer = Repricer.of(replayed)
     tables = repricer.ticks([model.costs]).astype(np.int64) + np.arange(TABLES)[:, None]
     return TABLES / medians({"": lambda: repricer.makespans(tables)})[""]

@@ -30,20 +30,43 @@ def why_replay(workload: Workload, model: CostModel) -> str:
     return "; ".join(_reasons(workload, model))
 
 
+def why_recount(workload: Workload, model: CostModel) -> str:
+    """Return why other prices may change what is counted, too; an empty text where each action is taken as before.
+
+    Waits alone move times: a row that waits longer is the same row. What comes more often in a longer run is counted
+    again, and so is what meets state in another order.
+    """
+    return "; ".join(filter(None, (_longer(workload), _in_another_order(workload, model))))
+
+
 def _reasons(workload: Workload, model: CostModel) -> Iterator[str]:
     vcpus = workload.stream.header.vcpus
     physical_cpus = model.machine.physical_cpus or vcpus
-    if workload.timer_hz:
-        yield "a longer run has more ticks of its timer"
+    if longer := _longer(workload):
+        yield longer
     if workload.interacts:
         yield "rows wait for signals, requests or interrupts"
     if physical_cpus < vcpus:
         yield f"{vcpus} virtual CPUs wait for {physical_cpus} physical"
-    if vcpus > 1:
-        pricing = model.start()
-        keepers = dict.fromkeys(name for kind in sorted(workload.kinds) for name in pricing.unfold(kind)[1])
-        if keepers:
-            yield f"the order in which {vcpus} virtual CPUs meet the state of {', '.join(keepers)} hangs on time"
+    if vcpus > 1 and (order := _in_another_order(workload, model)):
+        yield order
+
+
+def _longer(workload: Workload) -> str:
+    return "a longer run has more ticks of its timer" if workload.timer_hz else ""
+
+
+def _in_another_order(workload: Workload, model: CostModel) -> str:
+    """Say whose state is met in an order that hangs on time: by several virtual CPUs, or by interrupts of requests."""
+    vcpus = workload.stream.header.vcpus
+    if vcpus < 2 and not workload.devices:
+        return ""
+    pricing = model.start()
+    keepers = dict.fromkeys(name for kind in sorted(workload.kinds) for name in pricing.unfold(kind)[1])
+    if not keepers:
+        return ""
+    who = f"{vcpus} virtual CPUs" if vcpus > 1 else "rows and the interrupts of requests"
+    return f"the order in which {who} meet the state of {', '.join(keepers)} hangs on time"
 
 
 def reprice(replayed: Replayed, costs: CostTable) -> Replayed:

@@ -104,7 +104,8 @@ class Replayed:
 
     ``ticks`` is the cost of one action, for each action that the model can take, in ticks of ``clock``. ``why_replay``
     says why other prices need a replay; it is empty where they do not: there the counts hold whatever the prices are,
-    and each virtual CPU ends when it has been busy for what they come to (``reprice.py``).
+    and each virtual CPU ends when it has been busy for what they come to (``reprice.py``). ``why_recount`` says why
+    other prices may change the counts, too; where it is empty, busy times follow from them even if something waits.
     """
 
     workload: str
@@ -115,6 +116,7 @@ class Replayed:
     outcome: Outcome
     ticks: Mapping[str, int]
     why_replay: str
+    why_recount: str
 
 
 @dataclass(frozen=True, slots=True)

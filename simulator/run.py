@@ -21,7 +21,7 @@ from simulator.engine.base import Engine, Outcome, Replay
 from simulator.errors import InputError, ModelError, RunError, SimulatorError
 from simulator.events import ACTIVITY_KINDS, BY_NAME
 from simulator.model import CostModel
-from simulator.reprice import why_replay
+from simulator.reprice import why_recount, why_replay
 from simulator.result import (
     SCHEMA_VERSION,
     BreakdownRow,
@@ -75,8 +75,8 @@ class Run:
     def replayed(self) -> Replayed:
         """What a result keeps of the replay."""
         model, machine = self.model, self.model.machine
-        ticks, why = model.start().ticks, why_replay(self.workload, model)
-        return Replayed(self.workload.name, model.name, "", machine.name, machine.clock, self.outcome, ticks, why)
+        ticks, whys = model.start().ticks, (why_replay(self.workload, model), why_recount(self.workload, model))
+        return Replayed(self.workload.name, model.name, "", machine.name, machine.clock, self.outcome, ticks, *whys)
 
 
 def run_experiment(

@@ -115,6 +115,17 @@ def test_every_event_is_counted_once(
 
 
 @settings(max_examples=150, deadline=None)
+@given(programs(), worlds, st.integers(0, 500))
+def test_without_a_timer_and_state_waits_move_no_count(
+    program: list[list[dict[str, int]]], world: dict[str, Any], cost: int
+) -> None:
+    """What ``why_recount`` relies on: whatever prices make a virtual CPU wait for, it takes the same actions."""
+    events = stream(*program, devices=["disk"])
+    dearer = simple_model({**COSTS, "syscall": f"{cost} cycles", "interrupt": f"{cost} cycles"}, mhz=1500, **world)
+    assert replay(events, dearer).vcpu_counts == run(events, world, None).vcpu_counts
+
+
+@settings(max_examples=150, deadline=None)
 @given(programs(), worlds, timers, st.lists(st.integers(0, 25)))
 def test_cutting_a_stream_changes_nothing(
     program: list[list[dict[str, int]]], world: dict[str, Any], timer: Fraction | None, cuts: list[int]

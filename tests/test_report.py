@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
 import re
+import subprocess
+import sys
 from fractions import Fraction
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from rich.table import Table
 
 from simulator.events import KINDS
 from simulator.report import html, plots, tables
+from simulator.report.scripts import scripts
 
 # --- numbers --------------------------------------------------------------------------------------------------------
 
@@ -159,6 +164,41 @@ def test_everything_from_data_is_escaped() -> None:
     assert "<script" not in page
     assert "script" not in Outline(page).tags
     assert page.count("&lt;script&gt;") > 10
+
+
+def test_no_script_ends_before_its_end_and_bokeh_is_read_but_not_imported() -> None:
+    """Importing it takes half a second, which nobody who writes a report should wait for."""
+    assert not [script.hash for script in scripts() if "</script" in script.text.lower()]
+    code = "import sys; from simulator.report.scripts import scripts; scripts(); print('bokeh' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_only_the_scripts_of_the_page_may_run() -> None:
+    live: dict[str, Any] = {"models": {"m": {}}, "note": "</script><script>"}
+    page = nanobenchmarks().page(live=live)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert "default-src 'none'" in policy.group(1)
+    found = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(sha256(text.encode()).digest()).decode() for text in found]
+    assert hashes == re.findall(r"'sha256-([^']*)'", policy.group(1))
+    assert len(found) == len(scripts())
+    assert "</script><script>" not in page.partition('id="live-data">')[2].partition("</script>\n")[0]
+
+
+def test_ranks_are_by_time_within_a_workload_and_equal_times_share_one() -> None:
+    frames = Frames(
+        [
+            ("w", "a", "", "syscall", 5),
+            ("w", "b", "", "syscall", 3),
+            ("w", "c", "", "syscall", 5),
+            ("x", "a", "", "syscall", 9),
+        ]
+    )
+    grid = tables.ranked_totals_grid(frames.totals, None, "a")
+    rank = [column.heading for column in grid.columns].index("rank")
+    assert [row[rank] for row in grid.rows] == ["2", "1", "2", "1"]
 
 
 def test_every_plot_has_a_text_for_those_who_cannot_see_it() -> None:

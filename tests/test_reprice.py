@@ -20,7 +20,7 @@ from simulator import reprice as module
 from simulator.costs import CostEntry, CostTable
 from simulator.errors import InputError, ModelError
 from simulator.model import CostModel
-from simulator.reprice import Repricer, exact_product, reprice, why_replay
+from simulator.reprice import Repricer, exact_product, reprice, why_recount, why_replay
 from simulator.result import Replayed
 from simulator.run import replay
 from simulator.spec.build import Workload, load_model, load_workload
@@ -154,6 +154,21 @@ def test_state_that_several_virtual_cpus_meet_needs_a_replay_if_the_workload_has
     assert why == "the order in which 2 virtual CPUs meet the state of shadow_paging hangs on time"
     assert why_replay(workload(stream([ROW], [ROW])), model) == ""
     assert why_replay(workload(stream(faults)), model) == ""
+    assert why_recount(workload(stream(faults, faults)), model) == why
+    assert why_recount(workload(stream(faults)), model) == ""
+
+
+def test_what_only_waits_is_counted_as_before() -> None:
+    model = FULL["pentium4-672/hardware-vmm"]
+    assert why_recount(workload(stream([ROW]), interacts=True), model) == ""
+    assert (
+        why_recount(workload(stream([ROW]), timer=Fraction(100)), model) == "a longer run has more ticks of its timer"
+    )
+    requests = replace(
+        workload(stream([{"kind": K["page_fault"], "space": 1, "page": 1}])), devices=frozenset({"disk"})
+    )
+    assert "rows and the interrupts of requests meet the state of shadow_paging" in why_recount(requests, model)
+    assert why_recount(requests, simple_model({"page_fault": "1 cycles"})) == ""
 
 
 def test_an_action_without_a_cost_is_an_error() -> None:

@@ -54,8 +54,9 @@ def run(
     from simulator.report.writer import check_target, totals_as_json, write_result
 
     if experiment.endswith(".parquet"):
-        path, target = _experiment_or_folder(_ANY_RECORDING), out or Path("results") / Path(experiment).stem
-        settings = [f"workloads.recording={experiment}", *settings]
+        target = out or Path("results") / Path(experiment).stem
+        settings, experiment = [f"workloads.recording={experiment}", *settings], _ANY_RECORDING
+        path = _experiment_or_folder(experiment)
     else:
         path = _experiment_or_folder(experiment)
         target = out or Path("results") / path.stem
@@ -68,7 +69,7 @@ def run(
         result, resolved_yaml = _replayed(path, asked, progress)
         if progress and plots and result.plots:
             progress("drawing plots", 0, 0)
-        write_result(result, target, resolved_yaml, plots)
+        write_result(result, target, resolved_yaml, plots, experiment)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
@@ -124,6 +125,7 @@ def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool,
     """Run all experiments of a folder; one that fails is reported, and the others go on."""
     from simulator.report.collection import collecting
     from simulator.spec.build import experiments_in
+    from simulator.spec.library import shown
 
     paths = experiments_in(folder)
     name = folder.resolve().name
@@ -136,7 +138,7 @@ def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool,
             try:
                 before = asked.earlier / path.stem if asked.earlier else None
                 result, resolved_yaml = _replayed(path, replace(asked, earlier=before), part)
-                collection.add(path.stem, result, resolved_yaml, plots)
+                collection.add(path.stem, result, resolved_yaml, plots, shown(path))
                 accounts[path.stem] = result.metadata.get("earlier", {})
             except (SimulatorError, OSError) as error:
                 faults.append(error)

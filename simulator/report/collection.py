@@ -55,15 +55,17 @@ class Collection:
     plots: dict[str, Path | None] = field(default_factory=dict)
     """The first plot of each experiment that has been drawn."""
 
-    def add(self, name: str, result: Result, resolved_yaml: str, plots: bool = True) -> None:
-        """Write a result into the folder, and keep its comparison.
+    def add(
+        self, name: str, result: Result, resolved_yaml: str, plots: bool = True, experiment: str | None = None
+    ) -> None:
+        """Write a result into the folder, and keep its comparison; ``experiment`` is how the user names it.
 
         Raises:
             InputError: the name is one of the collection's own files.
         """
         if name in _FILES:
             raise InputError(f"an experiment cannot be called '{name}': the file of that name stands beside it")
-        write_result(result, self.folder / name, resolved_yaml, plots)
+        write_result(result, self.folder / name, resolved_yaml, plots, experiment)
         self.entries.append(Entry(name, result.title, result.warnings))
         drawn = (self.folder / name / "plots" / f"{plot}.svg" for plot in result.plots)
         self.plots[name] = next((path for path in drawn if path.is_file()), None)

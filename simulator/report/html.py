@@ -1,4 +1,8 @@
-"""The report as one page that works offline: no script, no outside resource, everything from data escaped."""
+"""The report as one page that works offline: no outside resource, everything from data escaped.
+
+It stands complete as text. With the counts of the replays it has scripts, too, by which tables and plots follow costs
+that are set in it.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from simulator.report.scripts import scripts
 from simulator.report.tables import (
     BREAKDOWN_COLUMNS,
     Section,
@@ -19,7 +24,7 @@ from simulator.report.tables import (
     comparison_grid,
     footnoted,
     human_seconds,
-    totals_grid,
+    ranked_totals_grid,
 )
 
 if TYPE_CHECKING:
@@ -66,11 +71,13 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     baseline: str | None = None,
     remarks: Sequence[str] = (),
     uncertainty: pd.DataFrame | None = None,
+    live: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the page.
 
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
-    below the comparison; ``uncertainty`` has between what totals lie.
+    below the comparison; ``uncertainty`` has between what totals lie; ``live`` is what the page prices again
+    (``live_data``), without which it has no scripts.
     """
     figures, sources = footnoted(comparison_grid(comparison))
     return (
@@ -79,7 +86,9 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
         .render(
             title=title,
             description=description,
-            totals=totals_grid(totals, uncertainty),
+            totals=ranked_totals_grid(totals, uncertainty, baseline),
+            live=live,
+            scripts=scripts() if live else (),
             baseline=baseline,
             comparison=figures,
             sources=sources,
@@ -131,6 +140,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["human_seconds"] = human_seconds
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # models and actions stand in their order
     return environment
 
 

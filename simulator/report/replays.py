@@ -25,6 +25,7 @@ def as_document(replayed: Replayed) -> dict[str, Any]:
         "machine": replayed.machine,
         "clock_mhz": replayed.clock.mhz,
         "why_replay": replayed.why_replay,
+        "why_recount": replayed.why_recount,
         "ticks": dict(sorted(replayed.ticks.items())),
         "vcpus": [
             {**_times(cpu), **_counts(counts)} for cpu, counts in zip(outcome.vcpus, outcome.vcpu_counts, strict=True)
@@ -64,6 +65,7 @@ def from_document(document: Mapping[str, Any]) -> Replayed:
         ),
         ticks={action: _whole(n) for action, n in document["ticks"].items()},
         why_replay=str(document["why_replay"]),
+        why_recount=str(document.get("why_recount", document["why_replay"])),  # not known of older results
     )
     _check_accounts(replayed)
     return replayed

@@ -189,6 +189,46 @@ def totals_grid(totals: pd.DataFrame, uncertainty: pd.DataFrame | None = None) -
     return Grid(tuple(columns), rows)
 
 
+def ranked_totals_grid(totals: pd.DataFrame, uncertainty: pd.DataFrame | None, baseline: str | None) -> Grid:
+    """Return the totals with the rank of each run in its workload, 1 the fastest, and busy times over the baseline's.
+
+    These are there if something waits or is idle: then they are not as their totals.
+    """
+    grid = totals_grid(totals, uncertainty)
+    rows = list(records(totals))
+    headings = [column.heading for column in grid.columns]
+    first, last = headings.index("events"), headings.index("relative") + 1
+    waits = baseline is not None and any(name in headings for name in ("wait", "idle"))
+    columns = [*grid.columns[:first], Column("rank", numeric=True), *grid.columns[first:last]]
+    columns += [Column("busy, relative", numeric=True)] if waits else []
+    texts = [
+        (*row[:first], str(rank), *row[first:last], *([ratio] if waits else []), *row[last:])
+        for row, rank, ratio in zip(grid.rows, _ranks(rows), _busy_ratios(rows, baseline), strict=True)
+    ]
+    return Grid((*columns, *grid.columns[last:]), texts)
+
+
+def _ranks(rows: Sequence[Any]) -> Iterator[int]:
+    """Yield the rank of each run among those of its workload and point; equal times have one rank."""
+    times: dict[tuple[str, str], list[Fraction]] = {}
+    for row in rows:
+        times.setdefault((str(row.workload), point_of(row)), []).append(exact(row.total_seconds))
+    for row in rows:
+        mine = exact(row.total_seconds)
+        yield 1 + sum(other < mine for other in times[str(row.workload), point_of(row)])
+
+
+def _busy_ratios(rows: Sequence[Any], baseline: str | None) -> Iterator[str]:
+    """Yield the busy time of each run over that of the baseline."""
+    busy = {
+        (str(row.workload), point_of(row), str(row.model)): exact(row.busy_cycles) * _seconds_per_cycle(row)
+        for row in rows
+    }
+    for (workload, point, _), seconds in busy.items():
+        base = busy.get((workload, point, baseline or ""))
+        yield human_ratio(seconds / base) if base else MISSING
+
+
 def bounds_of(uncertainty: pd.DataFrame | None) -> dict[tuple[str, str, str], Any]:
     """Return the rows of uncertainty.csv by workload, model and point."""
     rows = () if uncertainty is None else records(uncertainty)

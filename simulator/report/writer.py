@@ -25,8 +25,12 @@ _WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison
 _WRITTEN |= {"plots", "report.html"}
 
 
-def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
+def write_result(
+    result: Result, directory: Path, resolved_yaml: str, plots: bool = True, experiment: str | None = None
+) -> None:
     """Write result.json, the CSV files and, unless told otherwise, plots and report.html.
+
+    ``experiment`` is how the user named it, for commands that the report shows.
 
     Raises:
         InputError: the directory exists and is something else than an earlier result.
@@ -40,7 +44,7 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
             write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
         if result.uncertainty:
             write_csv(folder / "uncertainty.csv", columns(UncertaintyRow), map(astuple, result.uncertainty))
-        drawn = _write_report(result, folder, resolved_yaml) if plots else []
+        drawn = _write_report(result, folder, resolved_yaml, experiment) if plots else []
         document = {
             **result.metadata,
             "warnings": result.warnings,
@@ -128,9 +132,9 @@ def _cell(value: str | int | Decimal | None) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]:
+def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: str | None) -> list[str]:
     """Draw the plots and write report.html; return notes on plots that had nothing to show."""
-    from simulator.report import html, plots
+    from simulator.report import html, live, plots
 
     frames = (
         frame(result.totals, TotalsRow),
@@ -153,6 +157,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         result.baseline,
         result.remarks,
         uncertain,
+        live.live_data(result, experiment or live.UNKNOWN),
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from simulator.errors import InputError
 from simulator.events import ACTIVITY_KINDS, BY_CODE, COMPUTE_KINDS
-from simulator.report.plots.style import COMPUTE_STYLES, MODEL_STYLES, OTHER, Style, event_style
+from simulator.report.plots.style import COMPUTE_STYLES, OTHER, Style, event_style, model_styles
 from simulator.report.plots.text import wrap
 from simulator.report.tables import exact, is_missing, point_of, records
 
@@ -95,7 +95,8 @@ class Inputs:
 
     def styles(self, models: Sequence[str]) -> dict[str, Style]:
         """Return the styles of models: the same in every plot of one report."""
-        return {model: MODEL_STYLES[self.models.index(model) % len(MODEL_STYLES)] for model in models}
+        every = model_styles(self.models)
+        return {model: every[model] for model in models}
 
 
 def busy_seconds(breakdown: pd.DataFrame) -> Stacks:

@@ -7,7 +7,7 @@ the hatch carries it through a grey-scale print.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -74,6 +74,22 @@ EVENT_STYLES: Mapping[str, Style] = MappingProxyType(
         "host_interrupt": Style(GREY, "////"),
     }
 )
+MECHANISM_STYLES: Mapping[str, Style] = MappingProxyType(
+    {
+        "direct_execution": Style(LIGHT_GREY),
+        "vm_exits": Style(BLUE, "////"),
+        "shadow_paging": Style(VERMILION),
+        "binary_translation": Style(ORANGE, "xxxx"),
+        "adaptive_translation": Style(YELLOW, "||||"),
+        "translation_cache": Style(SKY, "\\\\\\\\"),
+        "trap_and_emulate": Style(PURPLE),
+        "nested_paging": Style(GREEN, "----"),
+        "hybrid": Style(SKY, "++++"),
+        "tlb": Style(PURPLE, "////"),
+        "page_walk": Style(GREEN, "xxxx"),
+        "no_cost": Style(GREY, "||||"),
+    }
+)
 MODEL_STYLES = (
     Style(LIGHT_GREY),
     Style(BLUE, "////"),
@@ -96,6 +112,16 @@ def event_style(event: str) -> Style:
     if event in known:
         return known[event]
     return list(EVENT_STYLES.values())[zlib.crc32(event.encode()) % len(EVENT_STYLES)]
+
+
+def model_styles(models: Sequence[str]) -> dict[str, Style]:
+    """Return the styles of models, in their order: the same in every plot of one report."""
+    return {model: MODEL_STYLES[index % len(MODEL_STYLES)] for index, model in enumerate(models)}
+
+
+def mechanism_style(mechanism: str) -> Style:
+    """Return the style of what a mechanism takes; one without a style of its own looks like the rest."""
+    return MECHANISM_STYLES.get(mechanism, OTHER_STYLE)
 
 
 # Sizes are in inches, as systems conferences set them.
