@@ -705,6 +705,17 @@ def test_gaps_go_to_the_mode_that_ends_them(recording: Recording, tmp_path: Path
     assert gaps == [(0, 0), (10_000, 1000), (0, 3000), (20_000, 0), (0, 2000), (0, 1000), (0, 3000)]
 
 
+def test_a_signals_handler_returns_to_user_mode_from_no_call(recording: Recording, tmp_path: Path) -> None:
+    """rt_sigreturn ends as ``NR -1``: whom the signal interrupted was in no call."""
+    recording.syscall(0, 7, 0, 15)
+    recording.sysret(0, 7, 10, -1)
+    recording.timer(0, 7, 30, "entry")
+    read = imported(tmp_path, recording.text())
+    assert UNREADABLE not in read.report.unknown
+    interrupt = read.one("interrupt")
+    assert (interrupt["user_ns"], interrupt["kernel_ns"]) == (20_000, 10_000)
+
+
 def test_a_task_never_seen_in_user_mode_is_in_the_kernel(recording: Recording, tmp_path: Path) -> None:
     recording.wake(0, 7, 8, 0)
     recording.timer(0, 7, 10, "entry")

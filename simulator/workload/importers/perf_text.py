@@ -17,6 +17,7 @@ MEMO_TEXTS = 1 << 16
 
 CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
 CLONE_VM = 0x100
+NO_CALL = -1
 SHARE_SPACE = (VFORK, CLONE3)
 """System calls whose child lives in its parent's space; that of ``clone`` does if its flags say so."""
 
@@ -176,12 +177,14 @@ def parse_counter_head(text: str) -> CounterHead:
 def parse_syscall(fields: str) -> tuple[int, bool]:
     """Return the number of a system call, at its entry or exit, and whether a child that it makes shares the space.
 
+    The number is -1 where there is none: the return from a signal's handler ends as no call (``NR -1``).
+
     >>> parse_syscall("NR 61 = 0"), parse_syscall("NR 56 (1200100, 0, 0)")
     ((61, False), (56, True))
     """
     name, text, rest = fields.split(" ", 2)
     number = int(text)
-    if name != "NR" or number < 0:
+    if name != "NR" or number < NO_CALL:
         raise ValueError(fields)
     if number == CLONE and rest.startswith("("):
         return CLONE, bool(int(rest[1:].partition(",")[0], 16) & CLONE_VM)
