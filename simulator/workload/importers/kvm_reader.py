@@ -12,6 +12,7 @@ from simulator.events import BY_CODE, HALT, INTERRUPT
 from simulator.workload.importers.kvm_details import DETAILS
 from simulator.workload.importers.kvm_reasons import NONE, REASONS, Event, Info, reason_name
 from simulator.workload.importers.packed import PackedRows, Row
+from simulator.workload.importers.perf_text import Memo
 from simulator.workload.importers.trace_text import Line, ftrace_parser, lost_events, perf_parser
 from simulator.workload.importers.writer import StreamWriter
 
@@ -72,6 +73,7 @@ class Reader:
         self.first_unreadable_text = ""
         self._writer = writer
         self._parsers = perf_parser(), ftrace_parser()
+        self._reason_names = Memo(reason_name)
 
     def read(self, lines: list[str]) -> None:
         """Read some lines, without their newlines.
@@ -168,7 +170,7 @@ class Reader:
             if vcpu.exited is not None:
                 self._forward(number, line, vcpu, vcpu.exited[0])
                 self._end_exit(vcpu, 0)
-        name = reason_name(match["reason"])
+        name = self._reason_names[match["reason"]]
         vcpu.entered, vcpu.exited = -1, (line.time, name)
         self.exits[name] += 1
         reason = REASONS.get(name)
