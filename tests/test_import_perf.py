@@ -1061,6 +1061,49 @@ def test_time_that_runs_backward_is_refused(recording: Recording, tmp_path: Path
         imported(tmp_path, recording.text())
 
 
+def test_a_line_that_perf_wrote_somewhat_late_counts_as_of_the_line_before(
+    recording: Recording, tmp_path: Path
+) -> None:
+    """``perf script`` sorts the lines of all CPUs as it goes; on a busy machine it says that some are out of order."""
+    for us in range(200):
+        recording.syscall(0, 7, us * 10)
+    recording.syscall(1, 8, 1989)
+    recording.syscall(1, 8, 1989.5)
+    recording.syscall(1, 8, 2000)
+    read = imported(tmp_path, recording.text())
+    assert [row["at"] for row in read.rows(1)] == [1_990_000, 1_990_000, 2_000_000]
+    assert any(note.startswith("2 lines stand up to 1,000 ns late") for note in read.report.notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        (1989.5, 1989, "time runs backward on CPU 1: 5.001989000 s after 5.001989500 s"),
+        (1989, 980, "time runs backward on CPU 1: 5.000980000 s after 5.001989000 s"),
+        (2000, 990, "time runs backward on CPU 1: 5.000990000 s after 5.002000000 s"),
+        (None, 989, "time runs backward: 5.000989000 s after 5.001990000 s"),
+    ],
+)
+def test_lines_that_are_later_still_are_refused(
+    first: float | None, then: float, message: str, recording: Recording, tmp_path: Path
+) -> None:
+    for us in range(200):
+        recording.syscall(0, 7, us * 10)
+    if first is not None:
+        recording.syscall(1, 8, first)
+    recording.syscall(1, 8, then)
+    with pytest.raises(StreamError, match=message):
+        imported(tmp_path, recording.text())
+
+
+def test_a_file_that_is_not_sorted_is_refused(recording: Recording, tmp_path: Path) -> None:
+    for us in range(0, 100, 2):
+        recording.syscall(0, 7, us + 1)
+        recording.syscall(1, 8, us)
+    with pytest.raises(StreamError, match=r"recording\.txt:100: 50 of 100 lines stand after lines of other CPUs"):
+        imported(tmp_path, recording.text())
+
+
 def test_damaged_gzip_data_are_refused(tmp_path: Path) -> None:
     data = gzip.compress(SAMPLES[0].read_bytes())
     file = tmp_path / "damaged.gz"
