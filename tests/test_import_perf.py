@@ -611,6 +611,28 @@ def test_a_thread_and_a_vfork_child_share_the_space(recording: Recording, tmp_pa
     assert len(set(spaces)) == 1
 
 
+@pytest.mark.parametrize("place", [":-1     7/-1   ", ":-1    -1/-1   "])
+def test_a_thread_whose_number_is_forgotten_gives_up_its_cpu(place: str, recording: Recording, tmp_path: Path) -> None:
+    """A thread that nobody waits for has no number any more when it switches for the last time; perf writes -1."""
+    recording.add(0, 8, 0, "raw_syscalls:sys_enter", "NR 60 (0, 0, 0, 0, 0, 0)", process=7)
+    recording.add(0, 8, 1, "sched:sched_process_exit", "comm=task8 pid=8 prio=120 group_dead=false", process=7)
+    recording.switch(0, 8, 7, 3, state="X")
+    recording.flush(0, 8, 4, 0, 0)
+    recording.sysret(0, 7, 5)
+    recording.syscall(0, 7, 9)
+    named = imported(tmp_path, recording.text())
+    own = "           task8     8/8    "
+    lines = [
+        line.replace(own, f"{place:>29}") if own in line and "sched_process" not in line else line
+        for line in recording.lines
+    ]
+    assert sum(":-1" in line for line in lines) == 2
+    read = imported(tmp_path, "".join(line + "\n" for line in lines))
+    assert UNREADABLE not in read.report.unknown
+    assert read.rows() == named.rows()
+    assert read.events() == ["syscall", "context_switch", "space_switch", "syscall"]
+
+
 def test_a_task_number_used_again_is_another_task(recording: Recording, tmp_path: Path) -> None:
     recording.fault(0, 8, 0)
     recording.switch(0, 8, 7, 1, "Z")

@@ -128,7 +128,7 @@ class Reader(Handlers):
     def _read_alone(self, head: Head) -> None:
         """Read a line that is not in the columns."""
         place, tracepoint = self._place(head.place, head.time), self._tracepoint(head.name)
-        if place.cpu.place is not place:
+        if place.cpu.place is not place and (place.named or not place.cpu.begun):
             self._arrive(place, tracepoint, head.time)
         place.cpu.elapse(head.time, tracepoint.ends)
         if tracepoint.numbers is not None:
@@ -155,6 +155,8 @@ class Reader(Handlers):
             self.causes = Causes(now)
         head = perf_text.parse_place(text)
         cpu = self.cpus.get(head.cpu) or self.cpus.setdefault(head.cpu, Cpu(head.cpu, self.start))
+        if head.tid == perf_text.NO_TASK:  # the kernel forgets a thread before its last switch
+            return Place(cpu, cpu.task, cpu.task.comm, named=False)
         if head.tid == IDLE_TASK:
             place = Place(cpu, cpu.idle_task, cpu.idle_task.comm)
         else:
