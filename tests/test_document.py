@@ -697,8 +697,21 @@ def test_trees_written_by_safe_dump_come_back(tree: Any) -> None:
     assert plain(parse(yaml.safe_dump(tree), "f")) == tree
 
 
+@pytest.mark.parametrize("char", ["\x85", "\u2028", "\u2029"])
+def test_what_breaks_lines_in_yaml_1_1_alone_is_text(char: str) -> None:
+    text = f"a{char}b: c{char}d\n'{char}': \"{char} e\" # f{char}: 1\n{{}}: 1"
+    with pytest.raises(SpecError) as raised:
+        parse(text, "f")
+    assert [(fault.line, fault.column) for fault in raised.value.faults] == [(3, 1)]
+    assert plain(parse(text.rpartition("\n")[0], "f")) == {f"a{char}b": f"c{char}d", char: f"{char} e"}
+    root = parse(f"{{x{char}y: 1, z: 2}}", "f")
+    assert root.keys["z"] == Mark("f", 1, 10)
+
+
 @law
 @given(TREES)
+@example({"\u2028": 1})
+@example({"a": {"\u2029": "\u2028"}})
 def test_every_path_of_a_tree_can_be_set(tree: Any) -> None:
     root = parse(json.dumps(tree, ensure_ascii=False), "f")
     for path in paths(root) if tree else ():

@@ -27,7 +27,14 @@ REQUIRED = {
     "C": {"name", "pid", "ts", "args"},
     "M": {"name", "pid", "tid", "args"},
 }
-"""The keys that the format asks for, by phase."""
+"""The keys that the format asks for, by phase (Trace Event Format, Google, sections 'Event Descriptions')."""
+KEYS: dict[str, tuple[type, ...]] = {
+    **{"name": (str,), "cat": (str,), "ph": (str,), "s": (str,)},
+    **{"pid": (int,), "tid": (int,), "ts": (int, float), "dur": (int, float), "args": (dict,)},
+}
+"""The types of the keys that it knows, of those that are written here; times are microseconds."""
+METADATA = {"process_name", "process_labels", "process_sort_index", "thread_name", "thread_sort_index"}
+DOCUMENT = {"traceEvents", "displayTimeUnit", "systemTraceEvents", "otherData", "stackFrames", "samples"}
 
 
 def exported(events: EventStream, folder: Path, most: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -37,12 +44,18 @@ def exported(events: EventStream, folder: Path, most: int) -> tuple[list[dict[st
     assert document["otherData"] == {"title": events.header.title, "sampling": about}
     found: list[dict[str, Any]] = document["traceEvents"]
     assert len(found) == count <= most
+    assert document.keys() <= DOCUMENT
+    assert document["displayTimeUnit"] in ("ms", "ns")
     for event in found:
         assert event.keys() >= REQUIRED[event["ph"]]
+        assert all(type(value) in KEYS[key] for key, value in event.items())
         if event["ph"] == "C":
             assert all(isinstance(value, int) for value in event["args"].values())
         if event["ph"] == "i":
             assert event["s"] in ("g", "p", "t")
+        if event["ph"] == "M":
+            assert event["name"] in METADATA
+            assert event["args"].keys() == {event["name"].partition("_")[2]}
         for key in ("ts", "dur"):
             assert event.get(key, 0) >= 0
     return found, document

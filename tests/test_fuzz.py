@@ -13,8 +13,8 @@ from fuzz.formats import FORMATS, HangError, data_of, run
 
 from simulator.errors import StreamError
 from simulator.stream import content_hash
+from simulator.workload.importers.columns import Layouts
 from simulator.workload.importers.perf import import_perf
-from simulator.workload.importers.perf_columns import Columns
 
 CASES = 200
 SEED = 1
@@ -53,7 +53,7 @@ def test_columns_and_single_lines_say_the_same(tmp_path: Path, monkeypatch: pyte
         path.write_bytes(data_of("perf", SEED + 1, number))
         by_columns = imported(path)
         with monkeypatch.context() as patch:
-            patch.setattr(Columns, "_learn", lambda *_: None)
+            patch.setattr(Layouts, "_learn", lambda *_: None)
             assert imported(path) == by_columns, f"case {number}"
 
 

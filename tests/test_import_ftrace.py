@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
+from fuzz.formats import data_of
 from test_import_perf import Imported, checked
 
 from simulator.errors import StreamError
 from simulator.events import BY_CODE
 from simulator.stream import content_hash
 from simulator.workload.importers.ftrace import import_ftrace
+from simulator.workload.importers.ftrace_columns import NO_EVENT, Rewriter
 from simulator.workload.importers.perf import import_perf
+from simulator.workload.importers.trace_text import Line, Parser, ftrace_parser, perf_parser
 
 FOLDER = Path(__file__).parent / "samples"
 SAMPLES = [FOLDER / f"spin.{name}.txt" for name in ("ftrace", "trace-cmd", "trace-cmd-ns")]
@@ -72,6 +76,67 @@ def test_a_line_means_what_it_means_to_perf(tmp_path: Path) -> None:
     stream = imported(ftrace, tmp_path).stream
     assert content_hash(stream) == content_hash(import_perf(tmp_path / "perf.txt")[0])
     assert stream.header.tasks == {0: "swapper", 71: "a b"}
+
+
+def test_columns_and_single_lines_are_rewritten_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a layout, no line is rewritten by columns; damaged samples have lines of all sorts."""
+
+    def rewritten(blocks: list[bytes]) -> list[tuple[bytes, list[int], int, int]]:
+        rewriter = Rewriter()
+        results = [rewriter.rewrite(block) for block in blocks]
+        return [(r.run(0, len(r.times)), r.times.tolist(), r.imprecise, r.without_process) for r in results]
+
+    blocks = [path.read_bytes() for path in SAMPLES]
+    blocks += [data for number in range(300) if (data := data_of("ftrace", 1, number)).endswith(b"\n")]
+    by_columns = rewritten(blocks)
+    monkeypatch.setattr(Parser, "layout", lambda *_: None)
+    assert rewritten(blocks) == by_columns
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name.split(".")[1])
+def test_all_lines_of_a_sample_are_rewritten_by_columns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Rewriter, line: Line) -> str:
+        raise AssertionError(line)
+
+    monkeypatch.setattr(Rewriter, "line", refuse)
+    times = Rewriter().rewrite(path.read_bytes()).times
+    assert (times != NO_EVENT).sum() == sum("[00" in line for line in path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("parser", [perf_parser(), ftrace_parser()], ids=["perf", "ftrace"])
+def test_places_read_once_say_what_whole_lines_say(parser: Parser) -> None:
+    """Parts of lines in any order: a comm may hold what looks like a place."""
+    draw, known = Random(1), 0
+    parts = [
+        " ",
+        "  ",
+        "a",
+        "b-5",
+        "-7",
+        "7/8",
+        " 71 ",
+        "[000]",
+        "[001] ",
+        "]",
+        "(  70) ",
+        "d..1. ",
+        "fmt: ",
+        "5.000001: ",
+        "s:e: ",
+    ]
+    for _ in range(20_000):
+        text = "".join(draw.choices(parts, k=draw.randint(3, 12)))
+        text += draw.choice(
+            ["", " 5.000002: s:wake: x", "-9 [001] d..1. 5.000002: wake: x", " 7/8 [001] 5.000002: s:wake: x"]
+        )
+        match = parser.whole.match(text)
+        line = parser.parse(text)
+        assert (line is None) == (match is None), text
+        if line is not None and match is not None:
+            known += 1
+            assert (line.comm, line.fields) == (match["comm"], text[match.end() :]), text
+            assert (line.tid, line.cpu) == (int(match["tid"]), int(match["cpu"])), text
+    assert known > 1000
 
 
 def test_what_a_recorder_lost_is_said(tmp_path: Path) -> None:

@@ -115,8 +115,9 @@ def test_a_sample_gives_its_time_to_guest_idle_and_vmm(sample: Path, tmp_path: P
     """On each virtual CPU: computing + idle + the time of exits that are no halt = from its first line to its last."""
     stream, header, report = imported(sample, tmp_path)
     spans: dict[int, tuple[int, int]] = {}
+    perf, ftrace = trace_text.perf_parser(), trace_text.ftrace_parser()
     for text in sample.read_text().splitlines():
-        line = trace_text.parse_perf(text) or trace_text.parse_ftrace(text)
+        line = perf.parse(text) or ftrace.parse(text)
         if line is not None and line.event in ("kvm_entry", "kvm_exit"):
             spans[line.tid] = (spans.get(line.tid, (line.time, 0))[0], line.time)
     halts = {name for name, reason in REASONS.items() if reason.event.kind == kvm_reasons.HALT}

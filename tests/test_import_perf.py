@@ -611,6 +611,28 @@ def test_a_thread_and_a_vfork_child_share_the_space(recording: Recording, tmp_pa
     assert len(set(spaces)) == 1
 
 
+@pytest.mark.parametrize("place", [":-1     7/-1   ", ":-1    -1/-1   "])
+def test_a_thread_whose_number_is_forgotten_gives_up_its_cpu(place: str, recording: Recording, tmp_path: Path) -> None:
+    """A thread that nobody waits for has no number any more when it switches for the last time; perf writes -1."""
+    recording.add(0, 8, 0, "raw_syscalls:sys_enter", "NR 60 (0, 0, 0, 0, 0, 0)", process=7)
+    recording.add(0, 8, 1, "sched:sched_process_exit", "comm=task8 pid=8 prio=120 group_dead=false", process=7)
+    recording.switch(0, 8, 7, 3, state="X")
+    recording.flush(0, 8, 4, 0, 0)
+    recording.sysret(0, 7, 5)
+    recording.syscall(0, 7, 9)
+    named = imported(tmp_path, recording.text())
+    own = "           task8     8/8    "
+    lines = [
+        line.replace(own, f"{place:>29}") if own in line and "sched_process" not in line else line
+        for line in recording.lines
+    ]
+    assert sum(":-1" in line for line in lines) == 2
+    read = imported(tmp_path, "".join(line + "\n" for line in lines))
+    assert UNREADABLE not in read.report.unknown
+    assert read.rows() == named.rows()
+    assert read.events() == ["syscall", "context_switch", "space_switch", "syscall"]
+
+
 def test_a_task_number_used_again_is_another_task(recording: Recording, tmp_path: Path) -> None:
     recording.fault(0, 8, 0)
     recording.switch(0, 8, 7, 1, "Z")
@@ -703,6 +725,17 @@ def test_gaps_go_to_the_mode_that_ends_them(recording: Recording, tmp_path: Path
     rows = imported(tmp_path, recording.text()).rows()
     gaps = [(row["user_ns"], row["kernel_ns"]) for row in rows]
     assert gaps == [(0, 0), (10_000, 1000), (0, 3000), (20_000, 0), (0, 2000), (0, 1000), (0, 3000)]
+
+
+def test_a_signals_handler_returns_to_user_mode_from_no_call(recording: Recording, tmp_path: Path) -> None:
+    """rt_sigreturn ends as ``NR -1``: whom the signal interrupted was in no call."""
+    recording.syscall(0, 7, 0, 15)
+    recording.sysret(0, 7, 10, -1)
+    recording.timer(0, 7, 30, "entry")
+    read = imported(tmp_path, recording.text())
+    assert UNREADABLE not in read.report.unknown
+    interrupt = read.one("interrupt")
+    assert (interrupt["user_ns"], interrupt["kernel_ns"]) == (20_000, 10_000)
 
 
 def test_a_task_never_seen_in_user_mode_is_in_the_kernel(recording: Recording, tmp_path: Path) -> None:
@@ -1047,6 +1080,49 @@ def test_time_that_runs_backward_is_refused(recording: Recording, tmp_path: Path
     recording.syscall(0, 7, 10)
     recording.syscall(0, 7, 9)
     with pytest.raises(StreamError, match=r"recording\.txt:3: time runs backward on CPU 0: 5\.000009000 s"):
+        imported(tmp_path, recording.text())
+
+
+def test_a_line_that_perf_wrote_somewhat_late_counts_as_of_the_line_before(
+    recording: Recording, tmp_path: Path
+) -> None:
+    """``perf script`` sorts the lines of all CPUs as it goes; on a busy machine it says that some are out of order."""
+    for us in range(200):
+        recording.syscall(0, 7, us * 10)
+    recording.syscall(1, 8, 1989)
+    recording.syscall(1, 8, 1989.5)
+    recording.syscall(1, 8, 2000)
+    read = imported(tmp_path, recording.text())
+    assert [row["at"] for row in read.rows(1)] == [1_990_000, 1_990_000, 2_000_000]
+    assert any(note.startswith("2 lines stand up to 1,000 ns late") for note in read.report.notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        (1989.5, 1989, "time runs backward on CPU 1: 5.001989000 s after 5.001989500 s"),
+        (1989, 980, "time runs backward on CPU 1: 5.000980000 s after 5.001989000 s"),
+        (2000, 990, "time runs backward on CPU 1: 5.000990000 s after 5.002000000 s"),
+        (None, 989, "time runs backward: 5.000989000 s after 5.001990000 s"),
+    ],
+)
+def test_lines_that_are_later_still_are_refused(
+    first: float | None, then: float, message: str, recording: Recording, tmp_path: Path
+) -> None:
+    for us in range(200):
+        recording.syscall(0, 7, us * 10)
+    if first is not None:
+        recording.syscall(1, 8, first)
+    recording.syscall(1, 8, then)
+    with pytest.raises(StreamError, match=message):
+        imported(tmp_path, recording.text())
+
+
+def test_a_file_that_is_not_sorted_is_refused(recording: Recording, tmp_path: Path) -> None:
+    for us in range(0, 100, 2):
+        recording.syscall(0, 7, us + 1)
+        recording.syscall(1, 8, us)
+    with pytest.raises(StreamError, match=r"recording\.txt:100: 50 of 100 lines stand after lines of other CPUs"):
         imported(tmp_path, recording.text())
 
 

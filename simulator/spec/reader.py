@@ -25,6 +25,8 @@ MAX_DEPTH = 64
 
 _CONTROL = yaml.reader.Reader.NON_PRINTABLE
 _CONTROLS_NAMED = 20
+_ONCE_BREAKS = ("\x85", "\u2028", "\u2029")
+_ORDINARY = "\xa0"
 _CORE = "tag:yaml.org,2002:"
 _TAGGED: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -56,6 +58,24 @@ class _Anchored:
     node: Node | None = None
     size: int = 0
     height: int = 0
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads line breaks as YAML 1.2 has them: LF, CR or both. Those that only YAML 1.1 has are text like any other."""
+
+    def peek(self, index: int = 0) -> str:
+        """Return the next character, by which it is decided what follows: none of those that are no breaks any more."""
+        char: str = super().peek(index)
+        return _ORDINARY if char in _ONCE_BREAKS else char
+
+    def forward(self, length: int = 1) -> None:
+        """Go on, and count lines."""
+        for _ in range(length):
+            once_a_break = super().peek() in _ONCE_BREAKS
+            line, column = self.line, self.column
+            super().forward()
+            if once_a_break:
+                self.line, self.column = line, column + 1
 
 
 class _Builder:
@@ -270,7 +290,7 @@ def parse_value(text: str, file: str) -> Node | None:
     """
     _refuse_controls(text, file)
     builder = _Builder(file)
-    loader = yaml.SafeLoader(text)
+    loader = (_Loader if any(char in text for char in _ONCE_BREAKS) else yaml.SafeLoader)(text)
     try:
         while loader.check_event():
             builder.feed(loader.get_event())  # type: ignore[no-untyped-call]
@@ -326,7 +346,7 @@ def _decoded(raw: bytes, file: str) -> str:
 
 def _mark_after(text: str, file: str) -> Mark:
     """Return the place that follows ``text`` in a file that begins with it."""
-    lines = re.split(r"\r\n|[\n\r\x85\u2028\u2029]", text)
+    lines = re.split(r"\r\n|[\n\r]", text)
     return Mark(file, len(lines), len(lines[-1].replace("\ufeff", "")) + 1)
 
 

@@ -35,11 +35,15 @@ BY_KERNEL, BY_USER, BY_INTERRUPT, BY_UNKNOWN = range(4)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where a line comes from: a CPU, the task that runs there, and the name that it has by then."""
+    """Where a line comes from: a CPU, the task that runs there, and the name that it has by then.
+
+    A line that does not name its task (``named``) is one of its last.
+    """
 
     cpu: Cpu
     task: Task
     comm: str
+    named: bool = True
 
 
 class Cpu(Rows):

@@ -9,30 +9,25 @@ microseconds (``trace-cmd report -t`` has nanoseconds); and trace-cmd's plugins 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from simulator.errors import StreamError
+from simulator.workload.importers.ftrace_columns import NO_EVENT, NO_SYSTEM, Rewriter, Rewritten
 from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
 from simulator.workload.importers.perf_columns import Columns
-from simulator.workload.importers.perf_handlers import Handlers
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
-from simulator.workload.importers.text import Progress, read_lines
-from simulator.workload.importers.trace_text import UNKNOWN_PROCESS, Line, lost_events, parse_ftrace
+from simulator.workload.importers.text import Progress, read_blocks
+from simulator.workload.importers.trace_text import lost_events
 
 _UNREADABLE_SHARE = 100
 _TEXT_SHOWN = 80
-_NO_SYSTEM = "trace"
-"""What stands for the system of a tracepoint that is not known."""
-_IDLE = "<idle>"
-_SWITCH = re.compile(r"(.*):(\d{1,9}) \[-?\d+\] (\S+) ==> (.*):(\d{1,9}) \[-?\d+\]")
-_WAKE = re.compile(r"(.*):(\d{1,9}) \[-?\d+\](?: success=\d)? CPU:(\d{1,9})")
-_FLUSH = re.compile(r"pages=(-?\d+) reason=(.*)")
 
 
 class Converter:
@@ -48,36 +43,30 @@ class Converter:
         self.first_unreadable_text = ""
         self._latest = -1
         self._columns = Columns()
-        handlers = Handlers()
-        self._names = {name.partition(":")[2]: name for name in (*handlers.table(), *handlers.numbers_table())}
+        self._rewriter = Rewriter()
 
-    def feed(self, lines: list[str], reader: Reader) -> None:
-        """Give some lines to a reader.
+    def feed(self, block: bytes, reader: Reader) -> None:
+        """Give some whole lines to a reader.
 
         Raises:
             StreamError: time runs backward.
         """
-        run: list[str] = []
-        for number, text in enumerate(lines, self.lines + 1):
-            line = parse_ftrace(text)
-            if line is None:
-                self._give(run, reader)
-                run = []
-                reader.lines += 1
-                self._other(number, text)
-                continue
-            if line.time < self._latest:
-                self._refuse_backward(number, line)
-            self._latest = line.time
-            self.imprecise += not line.precise
-            self.without_process += line.process == UNKNOWN_PROCESS and line.tid != 0
-            run.append(self._as_perf(line))
-        self._give(run, reader)
-        self.lines += len(lines)
+        rewritten = self._rewriter.rewrite(block)
+        self._refuse_backward(rewritten)
+        self.imprecise += rewritten.imprecise
+        self.without_process += rewritten.without_process
+        begin = 0
+        for number in np.flatnonzero(rewritten.times == NO_EVENT).tolist():
+            self._give(rewritten.run(begin, number), reader)
+            reader.lines += 1
+            self._other(self.lines + number + 1, rewritten.text(number))
+            begin = number + 1
+        self._give(rewritten.run(begin, len(rewritten.times)), reader)
+        self.lines += len(rewritten.times)
 
-    def _give(self, lines: list[str], reader: Reader) -> None:
+    def _give(self, lines: bytes, reader: Reader) -> None:
         if lines:
-            reader.read(self._columns.split("".join(f"{line}\n" for line in lines).encode()))
+            reader.read(self._columns.split(lines))
 
     def _other(self, number: int, text: str) -> None:
         lost = lost_events(text)
@@ -100,26 +89,19 @@ class Converter:
         if reader.first_unreadable is not None:
             self._unreadable(reader.unreadable, reader.first_unreadable, reader.first_unreadable_text)
 
-    def _refuse_backward(self, number: int, line: Line) -> None:
-        raise StreamError(
-            f"{self.path}:{number}: time runs backward on CPU {line.cpu}: {_seconds(line.time)} s after "
-            f"{_seconds(self._latest)} s (the trace clock must be one for all CPUs, such as `mono`)"
-        )
-
-    def _as_perf(self, line: Line) -> str:
-        idle = line.tid == 0
-        comm = "swapper" if idle and line.comm == _IDLE else line.comm
-        process = line.tid if idle or line.process == UNKNOWN_PROCESS else line.process
-        place = f"{comm:>16} {process:>7}/{line.tid:<7} [{line.cpu:03}]"
-        return f"{place} {_seconds(line.time):>20}: {self._name(line):>38}: {_fields(line)}"
-
-    def _name(self, line: Line) -> str:
-        """Return the name of a tracepoint with its system; vectors of interrupts are told by their field."""
-        name = self._names.get(line.event)
-        if name is not None:
-            return name
-        vector = line.event.endswith(("_entry", "_exit")) and line.fields.startswith("vector=")
-        return f"{'irq_vectors' if vector else _NO_SYSTEM}:{line.event}"
+    def _refuse_backward(self, rewritten: Rewritten) -> None:
+        events = np.flatnonzero(rewritten.times != NO_EVENT)
+        times = np.concatenate(([self._latest], rewritten.times[events]))
+        backward = np.flatnonzero(np.diff(times) < 0)
+        if len(backward):
+            number, (before, time) = int(events[backward[0]]), times[backward[0] :][:2].tolist()
+            line = self._rewriter.parser.parse(rewritten.text(number))
+            cpu = line.cpu if line is not None else "?"
+            raise StreamError(
+                f"{self.path}:{self.lines + number + 1}: time runs backward on CPU {cpu}: {_seconds(time)} s after "
+                f"{_seconds(before)} s (the trace clock must be one for all CPUs, such as `mono`)"
+            )
+        self._latest = int(times[-1])
 
     def refuse_unreadable(self) -> None:
         """Refuse a file of which more than one line in a hundred cannot be read.
@@ -149,8 +131,8 @@ def import_ftrace(
     converter = Converter(path)
 
     def feed(reader: Reader) -> None:
-        for lines in read_lines(path, progress):
-            converter.feed(lines, reader)
+        for block in read_blocks(path, progress):
+            converter.feed(block, reader)
         converter.take_over_unreadable(reader)
         converter.refuse_unreadable()
         if converter.imprecise:
@@ -162,7 +144,7 @@ def import_ftrace(
 
 def _whole_report(report: ImportReport, converter: Converter) -> ImportReport:
     """Return the report of the lines that a reader was given, with those that it was not."""
-    unknown = {name.removeprefix(f"{_NO_SYSTEM}:"): count for name, count in report.unknown.items()}
+    unknown = {name.removeprefix(f"{NO_SYSTEM}:"): count for name, count in report.unknown.items()}
     if converter.unreadable:
         unknown[UNREADABLE] = converter.unreadable
     numbers = {
@@ -179,29 +161,6 @@ def _whole_report(report: ImportReport, converter: Converter) -> ImportReport:
         first_unreadable_line=converter.first_unreadable,
         notes=(*(note for note in report.notes if "lines unreadable" not in note), *notes),
     )
-
-
-def _fields(line: Line) -> str:
-    """Return the fields of a line as the kernel prints them, where a plugin of trace-cmd has its own way."""
-    text = line.fields
-    if line.event == "sched_switch":
-        match = _SWITCH.fullmatch(text)
-        if match is not None:
-            comm, pid, state, next_comm, next_pid = match.groups()
-            return (
-                f"prev_comm={comm} prev_pid={pid} prev_prio=0 prev_state={state} ==> "
-                f"next_comm={next_comm} next_pid={next_pid} next_prio=0"
-            )
-    elif line.event in ("sched_waking", "sched_wakeup_new"):
-        match = _WAKE.fullmatch(text)
-        if match is not None:
-            comm, pid, cpu = match.groups()
-            return f"comm={comm} pid={pid} prio=0 target_cpu={cpu}"
-    elif line.event == "tlb_flush":
-        match = _FLUSH.fullmatch(text)
-        if match is not None:
-            return f"pages:{match[1]} reason:{match[2]}"
-    return text
 
 
 def _seconds(nanoseconds: int) -> str:

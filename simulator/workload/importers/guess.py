@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from simulator.workload.importers.trace_text import parse_ftrace, parse_perf
+from simulator.workload.importers.trace_text import ftrace_parser, perf_parser
 
 _STRACE = re.compile(r"(?:\[pid\s{1,9}\d{1,9}\] |\d{1,9} {1,9})?\d{9,12}\.\d{6,9} (?:\w{1,40}\(|---|\+\+\+|<\.\.\.)")
 
@@ -17,9 +17,9 @@ def looks_like(text: str) -> str:
     >>> looks_like("what is this")
     ''
     """
-    if text.startswith(("# tracer: ", "cpus=")) or parse_ftrace(text) is not None:
+    if text.startswith(("# tracer: ", "cpus=")) or ftrace_parser().parse(text) is not None:
         return "; this looks like ftrace (vmmsim import trace-cmd)"
-    if parse_perf(text) is not None:
+    if perf_parser().parse(text) is not None:
         return "; this looks like the text of perf script (vmmsim import perf, or kvm)"
     if _STRACE.match(text):
         return "; this looks like strace (vmmsim import strace)"

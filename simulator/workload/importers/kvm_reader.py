@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from simulator.events import BY_CODE, HALT, INTERRUPT
 from simulator.workload.importers.kvm_details import DETAILS
 from simulator.workload.importers.kvm_reasons import NONE, REASONS, Event, Info, reason_name
 from simulator.workload.importers.packed import PackedRows, Row
-from simulator.workload.importers.trace_text import Line, lost_events, parse_ftrace, parse_perf
+from simulator.workload.importers.perf_text import Memo
+from simulator.workload.importers.trace_text import Line, ftrace_parser, lost_events, perf_parser
 from simulator.workload.importers.writer import StreamWriter
 
 UNREADABLE = "unreadable line"
@@ -72,7 +72,8 @@ class Reader:
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
         self._writer = writer
-        self._parse: Callable[[str], Line | None] = parse_perf
+        self._parsers = perf_parser(), ftrace_parser()
+        self._reason_names = Memo(reason_name)
 
     def read(self, lines: list[str]) -> None:
         """Read some lines, without their newlines.
@@ -81,7 +82,7 @@ class Reader:
             StreamError: time runs backward for a virtual CPU.
         """
         for number, text in enumerate(lines, self.lines + 1):
-            line = self._parse(text) or self._other(text)
+            line = self._parsers[0].parse(text) or self._other(text)
             if line is None:
                 self._no_event_line(number, text)
                 continue
@@ -99,10 +100,9 @@ class Reader:
 
     def _other(self, text: str) -> Line | None:
         """Read a line in the other of the two ways, and keep to that way from now on."""
-        other = parse_ftrace if self._parse is parse_perf else parse_perf
-        line = other(text)
+        line = self._parsers[1].parse(text)
         if line is not None:
-            self._parse = other
+            self._parsers = self._parsers[::-1]
         return line
 
     def _no_event_line(self, number: int, text: str) -> None:
@@ -170,7 +170,7 @@ class Reader:
             if vcpu.exited is not None:
                 self._forward(number, line, vcpu, vcpu.exited[0])
                 self._end_exit(vcpu, 0)
-        name = reason_name(match["reason"])
+        name = self._reason_names[match["reason"]]
         vcpu.entered, vcpu.exited = -1, (line.time, name)
         self.exits[name] += 1
         reason = REASONS.get(name)

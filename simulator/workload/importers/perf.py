@@ -43,7 +43,7 @@ from simulator.workload.importers.settle import Findings, Recording, Survey, sur
 from simulator.workload.importers.text import Progress
 
 UNREADABLE = "unreadable line"
-_UNREADABLE_SHARE = 100
+_REFUSED_SHARE = 100
 _TEXT_SHOWN = 80
 _MICROSECONDS = re.compile(r"\s\d+\.\d{6}:\s")
 
@@ -101,6 +101,7 @@ def import_blocks(
         for block in blocks:
             reader.read(block)
         _refuse_unreadable(reader)
+        _refuse_disorder(reader)
 
     return read_recording(path, feed, title, {"source": "perf script"}, provenance)
 
@@ -141,7 +142,7 @@ def read_recording(
 
 def _refuse_unreadable(reader: Reader) -> None:
     """Refuse a file of which more than one line in a hundred cannot be read: its gaps and counts would mislead."""
-    if reader.unreadable * _UNREADABLE_SHARE <= reader.lines:
+    if reader.unreadable * _REFUSED_SHARE <= reader.lines:
         return
     line = reader.first_unreadable_text.strip()
     microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(line) else ""
@@ -151,6 +152,15 @@ def _refuse_unreadable(reader: Reader) -> None:
         "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
         f"{'' if microseconds else looks_like(reader.first_unreadable_text)}"
     )
+
+
+def _refuse_disorder(reader: Reader) -> None:
+    """Refuse a file of which more than one line in a hundred stands behind its time: who caused what would mislead."""
+    if reader.late * _REFUSED_SHARE > reader.lines:
+        raise StreamError(
+            f"{reader.path}:{reader.lines}: {reader.late:,} of {reader.lines:,} lines stand after lines of other CPUs "
+            "with later times; expected the text of `perf script`, which sorts them"
+        )
 
 
 def _in_order(reader: Reader) -> list[Cpu]:
@@ -226,6 +236,9 @@ def _notes(reader: Reader, derived: Mapping[str, int]) -> tuple[str, ...]:
     numbers = {
         "lines repeat the line before exactly, to the nanosecond: each is an event, though none can have happened": (
             reader.repeated
+        ),
+        f"lines stand up to {reader.most_late_ns:,} ns late, after lines of other CPUs, and count as of their times": (
+            reader.late
         ),
         "memory counters with an unknown base: their first change makes no event": reader.spaces.unknown_bases,
         "times a CPU came to another task without a sched_switch line": reader.unannounced,

@@ -9,9 +9,10 @@ fields read at once too. A line that does not fit (another layout, odd fields) i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simulator.workload.importers import perf_text
+from simulator.workload.importers.columns import LONGEST, Layouts, Mask, Texts, as_numpy, different, halves, lines_of
 from simulator.workload.importers.perf_text import PAGE_SHIFT, CounterHead, Layout, Memo
 from simulator.workload.importers.spool import Matrix
-
-Texts = Any
-"""A column of texts: an Arrow array. Whole lines and fields have their newlines."""
-Mask = npt.NDArray[np.bool_]
 
 _PLACE = re.compile(rb"\s{0,64}\S(?:.{0,62}\S)?\s{1,64}\d{1,9}/\d{1,9}\s{1,64}\[\d{1,9}\]")
 _NAME = re.compile(rb":\s{1,64}([^\s:]\S*?): ")
@@ -33,9 +31,6 @@ _SECONDS = re.compile(rb"\s{1,64}(\d{1,9})\.")
 _SYSCALL = re.compile(r"NR (\d{1,3}) .*")
 _SYSCALL_BYTES = 7  # up to the blank after a number of three digits
 _NS_DIGITS = 9
-_TRIED = 100
-MOST_LAYOUTS = 8
-LONGEST = 4096  # bytes; Arrow makes room for as many of every line
 ODD = -1
 
 
@@ -79,7 +74,7 @@ class Columns:
     """Splits blocks into columns; knows the layouts met so far, and what texts that come again and again mean."""
 
     def __init__(self) -> None:
-        self._layouts: list[Layout] = []
+        self._layouts: Layouts[Layout] = Layouts()
         self._readers: dict[str, Read] = {
             "raw_syscalls:sys_enter": self._syscall_enter,
             "raw_syscalls:sys_exit": self._syscall_exit,
@@ -98,51 +93,35 @@ class Columns:
 
     def split(self, data: bytes) -> Block:
         """Split whole lines, each ended by a newline, into columns."""
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
-        edges = np.concatenate(([0], ends + 1)).astype(np.int32)
-        lines = pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(edges), pa.py_buffer(data)])
-        block = Block(data, edges, self._repeats(lines), np.full((6, len(ends)), ODD, np.int64))
-        if not self._layouts:
-            self._learn(block, range(len(block)))
-        left = np.arange(len(ends))
-        fitting = dict.fromkeys(self._layouts, 0)
-        for layout in self._layouts:
-            if len(left):
-                rest = lines if len(left) == len(ends) else lines.take(pa.array(left))
-                fits = self._fill(block, left, rest, layout)
-                left, fitting[layout] = left[~fits], int(fits.sum())
-        self._layouts.sort(key=fitting.__getitem__, reverse=True)
-        self._learn(block, left.tolist())
+        lines, edges = lines_of(data)
+        block = Block(data, edges, self._repeats(lines), np.full((6, len(lines)), ODD, np.int64))
+        self._layouts.fit(lines, partial(self._fill, block), lambda number: self._layout(block.line(number)))
         return block
 
-    def _learn(self, block: Block, numbers: Sequence[int]) -> None:
-        """Expect lines from now on to have the layout of the first of these that has a new one."""
-        for number in numbers[:_TRIED]:
-            with suppress(ValueError):
-                layout = perf_text.parse_head(block.line(number)).layout
-                if layout not in self._layouts:
-                    self._layouts[MOST_LAYOUTS - 1 :] = [layout]  # in place of the one that fitted the fewest lines
-                    return
+    def _layout(self, line: bytes) -> Layout | None:
+        with suppress(ValueError):
+            return perf_text.parse_head(line).layout
+        return None
 
     def _repeats(self, lines: Texts) -> frozenset[int]:
         """Return the lines that are equal to the line before, by number."""
-        same = np.flatnonzero(_numpy(pc.equal(lines.slice(1), lines.slice(0, len(lines) - 1)))) + 1
+        same = np.flatnonzero(as_numpy(pc.equal(lines.slice(1), lines.slice(0, len(lines) - 1)))) + 1
         first = [0] if lines[0].as_py() == self._last_line else []
         self._last_line = lines[len(lines) - 1].as_py()
         return frozenset((*first, *same.tolist()))
 
     def _fill(self, block: Block, where: Matrix, lines: Texts, layout: Layout) -> Mask:
         """Fill the columns of those lines that fit a layout, and return which; they stand at ``where`` in the block."""
-        place, places = _different(pc.binary_slice(lines, 0, layout.place_end))
-        name, names = _different(pc.binary_slice(lines, layout.time_end, layout.fields))
-        second, seconds = _different(pc.binary_slice(lines, layout.place_end, layout.time_end - _NS_DIGITS))
+        place, places = different(pc.binary_slice(lines, 0, layout.place_end))
+        name, names = different(pc.binary_slice(lines, layout.time_end, layout.fields))
+        second, seconds = different(pc.binary_slice(lines, layout.place_end, layout.time_end - _NS_DIGITS))
         ns = pc.binary_slice(lines, layout.time_end - _NS_DIGITS, layout.time_end).view(pa.string())
-        fits = _numpy(pc.ascii_is_decimal(ns)) & _numpy(pc.equal(pc.binary_length(ns), _NS_DIGITS))
+        fits = as_numpy(pc.ascii_is_decimal(ns)) & as_numpy(pc.equal(pc.binary_length(ns), _NS_DIGITS))
         if not fits.all():
             ns = pc.if_else(pa.array(fits), ns, "0")
-        time = np.array([self._seconds[text] for text in seconds], np.int64)[second] + _numpy(pc.cast(ns, pa.int64()))
+        time = np.array([self._seconds[text] for text in seconds], np.int64)[second] + as_numpy(pc.cast(ns, pa.int64()))
         fits &= time >= 0
-        fits &= _numpy(pc.binary_length(lines)) <= LONGEST
+        fits &= as_numpy(pc.binary_length(lines)) <= LONGEST
         fits &= np.array([_PLACE.fullmatch(text) is not None for text in places], bool)[place]
         fits &= np.array([_NAME.fullmatch(text) is not None for text in names], bool)[name]
         found = np.stack((place + len(block.places), name + len(block.names), time))
@@ -175,7 +154,7 @@ class Columns:
     # The fields of the commonest tracepoints; what the numbers are says the handler of each.
 
     def _syscall_exit(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
-        number, texts = _different(pc.binary_slice(fields.view(pa.binary()), 0, _SYSCALL_BYTES))
+        number, texts = different(pc.binary_slice(fields.view(pa.binary()), 0, _SYSCALL_BYTES))
         numbers = np.array([self._syscalls[text] for text in texts], np.int64)[number]
         return numbers, 0, 0, numbers < 0
 
@@ -188,22 +167,22 @@ class Columns:
         return numbers, shares, 0, odd
 
     def _fault(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
-        odd = ~_numpy(pc.starts_with(fields, "address=0x"))
-        address, end = _halves(fields, " ip=")
-        end, texts = _different(end)
+        odd = ~as_numpy(pc.starts_with(fields, "address=0x"))
+        address, end = halves(fields, " ip=")
+        end, texts = different(end)
         sites, codes = np.array([self._fault_end(text) for text in texts], np.int64).reshape(-1, 2).T
-        pages = _numpy(pc.cast(pc.utf8_slice_codeunits(address, len("address=")), pa.uint64())) >> PAGE_SHIFT
+        pages = as_numpy(pc.cast(pc.utf8_slice_codeunits(address, len("address=")), pa.uint64())) >> PAGE_SHIFT
         return pages, sites[end], codes[end], odd | (codes[end] < 0)
 
     def _counter(self, block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
-        odd = ~_numpy(pc.ends_with(fields, "B\n"))
-        head, size = _halves(fields, " size=")
-        head, texts = _different(head)
+        odd = ~as_numpy(pc.ends_with(fields, "B\n"))
+        head, size = halves(fields, " size=")
+        head, texts = different(head)
         known = np.array([self._counter_head(block, text) for text in texts], np.int64)[head]
-        return _numpy(pc.cast(pc.utf8_slice_codeunits(size, 0, -len("B\n")), pa.int64())), known, 0, odd | (known < 0)
+        return as_numpy(pc.cast(pc.utf8_slice_codeunits(size, 0, -len("B\n")), pa.int64())), known, 0, odd | (known < 0)
 
     def _flush(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
-        flush, texts = _different(fields)
+        flush, texts = different(fields)
         pages, reasons = np.array([self._flushes[text] for text in texts], np.int64).reshape(-1, 2).T[:, flush]
         return pages, reasons, 0, reasons < 0
 
@@ -228,25 +207,6 @@ def parse_name(text: bytes) -> str:
     'msr:read_msr'
     """
     return text.decode("utf-8", errors="backslashreplace").strip(": ")
-
-
-def _different(texts: Texts) -> tuple[Matrix, list[Any]]:
-    """Return the different texts of a column, and for each of its rows which one it is."""
-    encoded = texts.dictionary_encode()
-    return _numpy(encoded.indices), encoded.dictionary.to_pylist()
-
-
-def _halves(texts: Texts, pattern: str) -> tuple[Texts, Texts]:
-    """Split texts at a pattern that stands once in each."""
-    parts = pc.split_pattern(texts, pattern)
-    if not (np.diff(_numpy(parts.offsets)) == 2).all():
-        raise pa.ArrowInvalid(f"{pattern!r} does not stand once in each text")
-    return parts.values[::2], parts.values[1::2]
-
-
-def _numpy(column: Texts) -> npt.NDArray[Any]:
-    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return values
 
 
 def _parse_seconds(text: bytes) -> int:

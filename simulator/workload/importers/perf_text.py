@@ -17,6 +17,8 @@ MEMO_TEXTS = 1 << 16
 
 CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
 CLONE_VM = 0x100
+NO_CALL = -1
+NO_TASK = -1
 SHARE_SPACE = (VFORK, CLONE3)
 """System calls whose child lives in its parent's space; that of ``clone`` does if its flags say so."""
 
@@ -25,10 +27,10 @@ V = TypeVar("V")
 
 # A comm has 15 bytes, but others may be written escaped; the bounds keep the search in a line that is none short.
 _LINE = re.compile(
-    rb"(\s{0,64}\S(?:.{0,62}\S)?\s{1,64}\d{1,9}/\d{1,9}\s{1,64}\[\d{1,9}\])"
+    rb"(\s{0,64}\S(?:.{0,62}\S)?\s{1,64}(?:\d{1,9}/\d{1,9}|(?:\d{1,9}|-1)/-1)\s{1,64}\[\d{1,9}\])"
     rb"(\s{1,64}\d{1,9}\.\d{9}):\s{1,64}[^\s:]\S*?:(?: |$)"
 )
-_PLACE = re.compile(rb"\s*(.*?)\s+(\d+)/(\d+)\s+\[(\d+)\]")
+_PLACE = re.compile(rb"\s*(.*?)\s+(\d+|-1)/(\d+|-1)\s+\[(\d+)\]")
 _COUNTER = re.compile(r"mm_id=(\d+) curr=([01]) type=(MM_(?:FILE|ANON|SHMEM)PAGES|MM_SWAPENTS)$")
 _SWITCH = re.compile(
     r"prev_comm=.*? prev_pid=(\d{1,9}) prev_prio=-?\d+ prev_state=(\S+) ==> next_comm=(.*?) next_pid=(\d{1,9}) "
@@ -60,7 +62,7 @@ class Head(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a line comes from."""
+    """Where a line comes from; ``tid`` is ``NO_TASK`` where the kernel has forgotten the task's number."""
 
     comm: str
     pid: int
@@ -176,12 +178,14 @@ def parse_counter_head(text: str) -> CounterHead:
 def parse_syscall(fields: str) -> tuple[int, bool]:
     """Return the number of a system call, at its entry or exit, and whether a child that it makes shares the space.
 
+    The number is -1 where there is none: the return from a signal's handler ends as no call (``NR -1``).
+
     >>> parse_syscall("NR 61 = 0"), parse_syscall("NR 56 (1200100, 0, 0)")
     ((61, False), (56, True))
     """
     name, text, rest = fields.split(" ", 2)
     number = int(text)
-    if name != "NR" or number < 0:
+    if name != "NR" or number < NO_CALL:
         raise ValueError(fields)
     if number == CLONE and rest.startswith("("):
         return CLONE, bool(int(rest[1:].partition(",")[0], 16) & CLONE_VM)

@@ -1,9 +1,9 @@
 """Imports the text of ``strace -f -ttt``, best with ``-T``: the system calls of a program and its children.
 
 strace tells of each task when its calls began and how long they took. It tells no CPUs, no page faults, no interrupts
-and no task switches. So CPUs are given to tasks (``strace_cpus``), what happened is written as the lines that ``perf
-script`` would have written, and the importer of those reads them: one place says what a call, a fork, an exec, an exit
-and a switch mean.
+and no task switches. So CPUs are given to tasks (``strace_cpus``), what happened is put into the lines that ``perf
+script`` would have written (``perf_lines``), and the importer of those reads them: one place says what a call, a fork,
+an exec, an exit and a switch mean.
 
 **Time.** Between calls a task computes. In a call it is in the kernel, for as long as ``-T`` says; without ``-T`` that
 time cannot be told from the computation after it, and counts as that. A call that may sleep (``strace_calls``) slept if
@@ -21,7 +21,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
-from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.strace_tracer import Tracer
@@ -41,21 +40,15 @@ def import_strace(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; times that are not
             absolute, or run backward; more than one line in a hundred unreadable; no call in it.
     """
-    tracer, columns = Tracer(path), Columns()
+    tracer = Tracer(path)
 
     def feed(reader: Reader) -> None:
-        def hand_over() -> None:
-            if tracer.cpus.lines:
-                reader.read(columns.split("".join(f"{line}\n" for line in tracer.cpus.lines).encode()))
-            tracer.cpus.lines = []
-
         for lines in read_lines(path, progress):
             tracer.read(lines)
-            hand_over()
+            reader.read(tracer.cpus.lines.take())
         tracer.finish()
-        hand_over()
+        reader.read(tracer.cpus.lines.take())
         assert not reader.unreadable, "what is written here can be read"
-        reader.repeated = 0  # no line of the file is there twice
 
     recording, report = read_recording(path, feed, title, {"source": "strace"}, provenance)
     return recording, _report(report, tracer)

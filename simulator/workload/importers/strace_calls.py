@@ -55,7 +55,7 @@ def is_vfork(name: str, arguments: str) -> bool:
 
 def shares_space(name: str, arguments: str) -> bool:
     """Tell whether the child of a fork lives in its parent's address space."""
-    return name == "vfork" or "CLONE_VM" in arguments
+    return name == "vfork" or (name != "fork" and "CLONE_VM" in arguments)
 
 
 def killed(arguments: str) -> int:

@@ -1,13 +1,16 @@
 """CPUs for tasks whose CPUs are not told: as few as could have run what ran at once.
 
 A task needs a CPU from when it goes on until it sleeps or ends. It gets the one that it had, if that is free, else the
-free one with the lowest number, else another. What is written here are the lines that ``perf script`` would have
-written of it: each beginning and end is a task switch.
+free one with the lowest number, else another. What is written here is what ``perf script`` would have written of it:
+each beginning and end is a task switch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from simulator.workload.importers.perf_lines import Lines
+from simulator.workload.importers.perf_text import Place
 
 IDLE = 0
 
@@ -16,7 +19,8 @@ IDLE = 0
 class Task:
     """A task: ``cpu`` is where it runs (-1: it sleeps), ``since`` when its present call began (-1: it is in none).
 
-    ``slept`` is whether it gave up its CPU in that call. ``files`` are its process's descriptors of files.
+    ``place`` is where lines say that it is, from when it first runs. ``slept`` is whether it gave up its CPU in that
+    call. ``files`` are its process's descriptors of files.
     """
 
     tid: int
@@ -30,6 +34,7 @@ class Task:
     arguments: str = ""
     slept: bool = False
     child: Task | None = None
+    place: Place = field(init=False)
 
 
 @dataclass(slots=True)
@@ -42,13 +47,13 @@ class _Left:
 
 
 class Cpus:
-    """Gives CPUs to tasks, and writes lines in the order of time; ``lines`` is for others to take and empty.
+    """Gives CPUs to tasks, and writes lines in the order of time; ``lines`` is for others to take from.
 
     ``now`` is the time of the last line written, and ``start`` that from which the lines count, in nanoseconds.
     """
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.lines = Lines()
         self.number = 0
         self.now = self.start = 0
         self._free: set[int] = set()
@@ -57,7 +62,12 @@ class Cpus:
     def line(self, task: Task, time: int, tracepoint: str, fields: str) -> None:
         """Write what a running task did; a time before that of the line before is taken as that."""
         self._advance(time)
-        self._write(task.cpu, task, f"{tracepoint:>38}: {fields}")
+        self.lines.text(task.place, tracepoint, self.now - self.start, fields)
+
+    def syscall(self, task: Task, time: int, tracepoint: str, number: int, shares_space: bool = False) -> None:
+        """Write that a running task entered or left a system call, as ``line``."""
+        self._advance(time)
+        self.lines.numbers(task.place, tracepoint, self.now - self.start, number, shares_space)
 
     def take(self, task: Task, time: int) -> None:
         """Let a task run, if it does not."""
@@ -72,7 +82,7 @@ class Cpus:
             cpu = self.number
             self.number += 1
         self._free.discard(cpu)
-        task.cpu = task.last_cpu = cpu
+        self._put(task, cpu)
         left = self._left.pop(cpu, None)
         if left is not None:
             self._switch(cpu, left.task, left.state, task)
@@ -82,8 +92,18 @@ class Cpus:
     def begin(self, task: Task, time: int) -> None:
         """Let a task be the one that ran when the recording began."""
         self.now = self.start = time
-        task.cpu = task.last_cpu = self.number
+        self._put(task, self.number)
         self.number += 1
+
+    def rename(self, task: Task, comm: str) -> None:
+        """Give a running task another name."""
+        task.comm = comm
+        self._put(task, task.cpu)
+
+    @staticmethod
+    def _put(task: Task, cpu: int) -> None:
+        task.cpu = task.last_cpu = cpu
+        task.place = Place(task.comm, task.process, task.tid, cpu)
 
     def leave(self, task: Task, time: int, state: str) -> None:
         """Let a task give up its CPU, in a state as the kernel names it (``S``: it sleeps, ``Z``: it has ended)."""
@@ -100,7 +120,8 @@ class Cpus:
 
     def _advance(self, time: int) -> None:
         if time > self.now:
-            self.flush()
+            if self._left:
+                self.flush()
             self.now = time
 
     def _switch(self, cpu: int, before: Task | None, state: str, after: Task | None) -> None:
@@ -111,9 +132,5 @@ class Cpus:
             f"prev_comm={old[0]} prev_pid={old[1]} prev_prio=120 prev_state={state} ==> "
             f"next_comm={new[0]} next_pid={new[1]} next_prio=120"
         )
-        self._write(cpu, before, f"{'sched:sched_switch':>38}: {fields}")
-
-    def _write(self, cpu: int, task: Task | None, what: str) -> None:
-        comm, process, tid = (task.comm, task.process, task.tid) if task else ("swapper", IDLE, IDLE)
-        seconds, ns = divmod(self.now - self.start, 10**9)
-        self.lines.append(f"{comm:>16} {process:>7}/{tid:<7} [{cpu:03}] {seconds:>10}.{ns:09}: {what}")
+        place = before.place if before else Place("swapper", IDLE, IDLE, cpu)
+        self.lines.text(place, "sched:sched_switch", self.now - self.start, fields)

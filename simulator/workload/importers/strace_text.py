@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -17,16 +18,18 @@ _NS = 10**9
 _OLDEST = 10**8  # seconds; a time below that is no time of day, but one relative to the line before
 
 _PREFIX = r"(?:\[pid\s{1,9}(\d{1,9})\]\s{1,9}|(\d{1,9})\s{1,9})?"
-_LINE = re.compile(_PREFIX + r"\s{0,16}(\d{1,12})\.(\d{6}(?:\d{3})?) (.*)")
+_STAMP = _PREFIX + r"\s{0,16}(\d{1,12})\.(\d{6}(?:\d{3})?) "
+_RESULT = r"(.*)\)\s{1,200}= (-?\d{1,20}|0x[0-9a-f]{1,16}|\?)(?:.* <(\d{1,9})\.(\d{6}(?:\d{3})?)>$|.*)"
+_LINE = re.compile(_STAMP + "(.*)")
+_LINE_OF_CALL = re.compile(_STAMP + r"(\w{1,40})\(" + _RESULT)
 _OTHER_TIME = re.compile(_PREFIX + r"\s{0,16}(\d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{1,12}(?:\.\d{1,9})?) ")
 _NO_TIME = re.compile(_PREFIX + r"\w{1,40}\(.*= ")
-_CALL = re.compile(r"(\w{1,40})\((.*)\)\s{1,200}= (-?\d{1,20}|0x[0-9a-f]{1,16}|\?)(.*)")
-_RESUMED = re.compile(r"<\.\.\. (\w{1,40}) resumed>(.*)\)\s{1,200}= (-?\d{1,20}|0x[0-9a-f]{1,16}|\?)(.*)")
+_RESUMED = re.compile(r"<\.\.\. (\w{1,40}) resumed>" + _RESULT)
 _LOST_RESUMED = re.compile(r"<\.\.\. (\w{1,40}) resumed>? ?<unfinished \.\.\.>\)\s{1,200}= \?(.*)")
+_UNFINISHED_MARK = "<unfinished ...>"
 _UNFINISHED = re.compile(r"(\w{1,40})\((.*)<(?:unfinished|detached) \.\.\.>(?:\)\s{1,200}= \?)?")
 _SIGNAL = re.compile(r"--- (?:(SIG\w{1,12}) |stopped by (SIG\w{1,12}) )")
 _END = re.compile(r"\+\+\+ (?:exited with \d|killed by SIG|superseded by execve)")
-_TOOK = re.compile(r" <(\d{1,9})\.(\d{6}(?:\d{3})?)>$")
 _MESSAGE = re.compile(r"(?:strace: )?(?:Process (\d{1,9}) attached|Process \d{1,9} detached|.* with \d+ threads?)")
 
 NOT_ABSOLUTE = (
@@ -70,15 +73,20 @@ def parse_line(text: str, where: str) -> Line | None:
     >>> parse_line('70  1795597142.000002 close(3) = 0 <0.000007>', "")[:5]
     (70, 1795597142000002000, <Sort.CALL: 'a call, whole'>, 'close', '3')
     """
-    match = _LINE.match(text)
+    call = _LINE_OF_CALL.match(text) if _UNFINISHED_MARK not in text else None  # most lines are such
+    match = call or _LINE.match(text)
     if match is None:
         return _without_time(text, where)
-    pid, plain, seconds, fraction, rest = match.groups()
+    pid, plain, seconds, fraction, *rest = match.groups()
     if int(seconds) < _OLDEST:
         raise StreamError(f"{where}: {NOT_ABSOLUTE}")
     task = int(pid or plain or NOBODY)
-    time = int(seconds) * _NS + int(fraction) * (1 if len(fraction) == 9 else 1000)
-    return _told(task, time, rest)
+    time = _ns(seconds, fraction)
+    return _call(task, time, Sort.CALL, rest) if call is not None else _told(task, time, *rest)
+
+
+def _ns(seconds: str, fraction: str) -> int:
+    return int(seconds) * _NS + int(fraction) * (1 if len(fraction) == 9 else 1000)
 
 
 def _without_time(text: str, where: str) -> Line | None:
@@ -93,7 +101,7 @@ def _without_time(text: str, where: str) -> Line | None:
 
 
 def _told(task: int, time: int, rest: str) -> Line | None:
-    """Read what follows the time."""
+    """Read what follows the time, where that is no whole call."""
     match rest[:3]:
         case "---":
             signal = _SIGNAL.match(rest)
@@ -105,26 +113,14 @@ def _told(task: int, time: int, rest: str) -> Line | None:
             if lost is not None:
                 return Line(task, time, Sort.RETURN, lost[1])
             resumed = _RESUMED.match(rest)
-            return resumed and _call(task, time, Sort.RETURN, resumed)
-    whole = _CALL.match(rest)
-    if whole is not None and "<unfinished ...>" not in rest:
-        return _call(task, time, Sort.CALL, whole)
+            return resumed and _call(task, time, Sort.RETURN, resumed.groups())
     entry = _UNFINISHED.match(rest)
     return entry and Line(task, time, Sort.ENTRY, entry[1], entry[2])
 
 
-def _call(task: int, time: int, sort: Sort, match: re.Match[str]) -> Line | None:
-    name, arguments, result, rest = match.groups()
+def _call(task: int, time: int, sort: Sort, told: Sequence[str]) -> Line | None:
+    name, arguments, result, seconds, fraction = told
     value = None if result == "?" else int(result, 16 if result.startswith("0x") else 10)
     if name in FORKS and value is not None and value > MOST_TASK:
         return None
-    took = _TOOK.search(rest)
-    return Line(
-        task,
-        time,
-        sort,
-        name,
-        arguments,
-        value,
-        int(took[1]) * _NS + int(took[2]) * (1 if len(took[2]) == 9 else 1000) if took else None,
-    )
+    return Line(task, time, sort, name, arguments, value, _ns(seconds, fraction) if seconds else None)

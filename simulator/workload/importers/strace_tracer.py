@@ -10,6 +10,7 @@ from simulator.errors import StreamError
 from simulator.workload.importers import strace_calls as calls
 from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf import UNREADABLE
+from simulator.workload.importers.perf_text import CLONE
 from simulator.workload.importers.strace_cpus import Cpus, Task
 from simulator.workload.importers.strace_text import NOBODY, Line, Sort, parse_line
 from simulator.workload.importers.syscalls import NUMBERS, UNNUMBERED
@@ -24,8 +25,6 @@ LONGEST_NS = 10**9 * 10**9
 _UNREADABLE_SHARE = 100
 _TEXT_SHOWN = 80
 _PAGE = 4096
-_CLONE = 56
-_CLONE_VM, _CLONE_FLAGS = 0x100, 0x11  # the flags that the importer of perf looks at; SIGCHLD
 _CUT_BY_MESSAGE = re.compile(r"(.+?)(?:strace: )?Process \d{1,9} attached$")
 _LENGTH = {
     "mmap": re.compile(r"[^,]*, (\d{1,18}),"),
@@ -60,13 +59,14 @@ class Tracer:
         Raises:
             StreamError: times that cannot be used, or that run backward.
         """
+        file = str(self.path)
         for number, text in enumerate(lines, self.lines + 1):
             cut = _CUT_BY_MESSAGE.fullmatch(text) if text.endswith(" attached") else None
             if cut is not None and not cut[1].startswith("strace: "):
                 self._cut += cut[1]
                 self._message()
                 continue
-            line = parse_line(self._cut + text, f"{self.path}:{number}")
+            line = parse_line(self._cut + text, f"{file}:{number}")
             self._cut = ""
             if line is None:
                 self._unreadable(number, text)
@@ -181,14 +181,13 @@ class Tracer:
         task.since, task.call, task.arguments = line.time, line.name, line.arguments
         task.slept, task.child = False, None
         number = NUMBERS.get(line.name, UNNUMBERED)
-        flags = "0"
+        shares = False
         if line.name in calls.FORKS:
             shares = calls.shares_space(line.name, line.arguments)
-            flags = f"{_CLONE_FLAGS | _CLONE_VM if shares else _CLONE_FLAGS:x}"
-            number = _CLONE if line.name == "clone3" else number  # which is clone with its flags elsewhere
+            number = CLONE if line.name == "clone3" else number  # which is clone with its flags elsewhere
         self.no_number += number == UNNUMBERED
         self.with_event[line.name] += 1
-        self.cpus.line(task, line.time, "raw_syscalls:sys_enter", f"NR {number} ({flags}, 0, 0, 0, 0, 0)")
+        self.cpus.syscall(task, line.time, "raw_syscalls:sys_enter", number, shares)
 
     def _end_whole_call(self, limit: int) -> None:
         """End the call of the line before, if that was a whole one; ``limit`` is the time of the line after it."""
@@ -227,7 +226,7 @@ class Tracer:
             self._did(task, line, time)
         if line.name not in calls.EXITS:
             number = NUMBERS.get(line.name, UNNUMBERED)
-            self.cpus.line(task, time, "raw_syscalls:sys_exit", f"NR {number} = {line.result or 0}")
+            self.cpus.syscall(task, time, "raw_syscalls:sys_exit", number)
         task.call, task.since = "", -1
 
     def _did(self, task: Task, line: Line, time: int) -> None:
@@ -237,7 +236,7 @@ class Tracer:
             self._fork(task, line.result, time)
         elif line.name in calls.EXECS:
             self.cpus.line(task, time, "sched:sched_process_exec", f"filename=x pid={task.tid} old_pid={task.tid}")
-            task.comm = calls.program(line.arguments)
+            self.cpus.rename(task, calls.program(line.arguments))
         elif line.name in calls.KILLS:
             self._wake(task, self._tasks.get(calls.killed(line.arguments)), time)
         elif line.name in _LENGTH:

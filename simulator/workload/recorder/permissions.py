@@ -57,7 +57,7 @@ def _why_no_tracepoints(tracefs: Path) -> str:
     except PermissionError:
         return (
             f"no permission to read {tracefs}, where the kernel lists its tracepoints: run as root, or "
-            f"`sudo mount -o remount,mode=755 {tracefs}`"
+            f"`{_open_to_us(tracefs)}`"
         )
     except FileNotFoundError:
         return (
@@ -65,10 +65,15 @@ def _why_no_tracepoints(tracefs: Path) -> str:
         )
     if mounted:
         return (
-            f"perf lists no tracepoints, though {tracefs} is there: no permission to read {tracefs}/events (be root, "
-            f"or `sudo mount -o remount,mode=755 {tracefs}`), or a perf without libtraceevent"
+            f"perf lists no tracepoints, though {tracefs} is there: no permission to read what is in {tracefs}/events "
+            f"(be root, or `{_open_to_us(tracefs)}`), or a perf without libtraceevent"
         )
     return f"{tracefs} is empty: `sudo mount -t tracefs tracefs {tracefs}` (in a container: on its host)"
+
+
+def _open_to_us(tracefs: Path) -> str:
+    """Return the command that lets the user's group read tracepoints; their files are closed to all others, always."""
+    return f"sudo mount -o remount,mode=750,gid=$(id -g) {tracefs}"
 
 
 def explain_failure(stderr: str, paranoid: Path = PARANOID) -> str:
