@@ -6,7 +6,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,9 +16,11 @@ import simulator
 from simulator.costs import Share, price
 from simulator.earlier import Pair, account, code_hash, verdicts
 from simulator.engine import ENGINES
-from simulator.engine.base import Engine, Outcome, Replay
-from simulator.errors import InputError, ModelError, RunError
-from simulator.events import ACTIVITY_KINDS, BY_NAME
+from simulator.engine.base import Engine, Outcome
+from simulator.errors import InputError, RunError
+from simulator.events import BY_NAME
+from simulator.executors import Where, carried_out
+from simulator.jobs import Job, carry_out, outcome, recording_hash
 from simulator.model import CostModel
 from simulator.reprice import why_replay
 from simulator.result import (
@@ -31,14 +33,15 @@ from simulator.result import (
     cycles_per_event,
     exact_cycles,
     exact_seconds,
+    figures_of,
     in_words,
+    operations,
     rounded,
 )
 from simulator.spec.build import Experiment, Workload
 from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.library import root
 from simulator.spec.node import fingerprint, plain, readable
-from simulator.stream import content_hash
 from simulator.units import TICKS_PER_CYCLE
 
 Progress = Callable[[str, int, int], None]
@@ -67,7 +70,7 @@ class Run:
     @property
     def events(self) -> int:
         """Operations of the guest: what goes on between them does not count."""
-        return sum(n for kind, n in self.outcome.counts.events.items() if kind not in ACTIVITY_KINDS)
+        return operations(self.outcome.counts)
 
     @property
     def replayed(self) -> Replayed:
@@ -82,24 +85,23 @@ def run_experiment(
     engine: Engine | None = None,
     progress: Progress | None = None,
     earlier: Result | None = None,
+    where: Where | None = None,
 ) -> Result:
     """Replay, price and compare; with an earlier result, only what does not follow from it is replayed.
+
+    ``where``: whether other processes help; by default all is replayed in this one. The result is the same.
 
     Raises:
         InputError: the earlier result holds no counts, or is of another experiment.
         RunError: a replay cannot end.
         ModelError, StreamError: a model or a stream turns out not to fit after all.
     """
-    recordings = {
-        name: content_hash(workload.recording)
-        for name, workload in experiment.workloads.items()
-        if workload.recording is not None
-    }
+    recordings = recording_hashes(experiment)
     begin = time.perf_counter()
     engine = engine or ENGINES["fast"]
     judged = verdicts(experiment, earlier, recordings) if earlier else {}
     known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
-    runs = list(_run_all(experiment, engine, progress, known))
+    runs = list(_run_all(experiment, engine, progress, known, where))
     seconds = time.perf_counter() - begin
     by_name = {(run.workload.name, run.model.name): run for run in runs}
     return Result(
@@ -107,8 +109,8 @@ def run_experiment(
         description=experiment.spec.description,
         baseline=experiment.spec.baseline,
         plots=tuple(experiment.spec.plots),
-        totals=tuple(_totals(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))) for run in runs),
-        breakdown=tuple(row for run in runs for row in _breakdown(run)),
+        totals=tuple(totals_row(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))) for run in runs),
+        breakdown=tuple(row for run in runs for row in breakdown_rows(run)),
         comparison=tuple(
             row
             for reference in experiment.spec.references
@@ -120,7 +122,7 @@ def run_experiment(
         sources={r.source_of_overhead: r.kinds for r in experiment.spec.references if r.kinds},
         replays=tuple(run.replayed for run in runs),
         metadata={
-            **_metadata(experiment, engine, recordings),
+            **metadata(experiment, engine.name, recordings),
             **_speed([run for run in runs if (run.workload.name, run.model.name) not in known], seconds),
             **({"earlier": account(judged, earlier)} if earlier else {}),
         },
@@ -128,12 +130,26 @@ def run_experiment(
 
 
 def _run_all(
-    experiment: Experiment, engine: Engine, progress: Progress | None, known: Mapping[Pair, Outcome]
+    experiment: Experiment,
+    engine: Engine,
+    progress: Progress | None,
+    known: Mapping[Pair, Outcome],
+    where: Where | None,
 ) -> Iterator[Run]:
-    """Replay each workload under each model, but for those whose outcome is known."""
+    """Replay each workload under each model, but for those whose outcome is known; give them in their order."""
     pairs = [(workload, model) for workload in experiment.workloads.values() for model in experiment.models.values()]
-    total = sum(workload.rows for workload, model in pairs if (workload.name, model.name) not in known)
-    done = 0
+    wanted = [pair for pair in pairs if (pair[0].name, pair[1].name) not in known]
+    outcomes = {**known, **dict(_outcomes(wanted, engine, progress, where))}
+    for workload, model in pairs:
+        yield priced(workload, model, outcomes[workload.name, model.name])
+
+
+def _outcomes(
+    pairs: Sequence[tuple[Workload, CostModel]], engine: Engine, progress: Progress | None, where: Where | None
+) -> Iterator[tuple[Pair, Outcome]]:
+    """Replay here, and in other processes as soon as what is left is worth their start."""
+    total = sum(workload.rows for workload, _ in pairs)
+    done, begin = 0, time.perf_counter()
 
     def advance(rows: int) -> None:
         nonlocal done
@@ -141,9 +157,17 @@ def _run_all(
         if progress:
             progress(f"{workload.name} under {model.name}", min(done, total), total)
 
-    for workload, model in pairs:
-        outcome = known.get((workload.name, model.name))
-        yield priced(workload, model, outcome) if outcome else replay(engine, workload, model, advance)
+    for number, (workload, model) in enumerate(pairs):
+        if where and where.pays(begin, done, total, len(pairs) - number):
+            break
+        yield (workload.name, model.name), outcome(engine, workload, model, advance)
+    else:
+        return
+    jobs = [Job.of(workload, model, engine.name) for workload, model in pairs[number:]]
+    for index, future in carried_out(carry_out, jobs, replace(where, kind="processes")):
+        workload, model = pairs[number + index]
+        advance(workload.rows)
+        yield (workload.name, model.name), future.result()
 
 
 def replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None = None) -> Run:
@@ -153,7 +177,7 @@ def replay(engine: Engine, workload: Workload, model: CostModel, advance: Callab
         RunError: the replay cannot end.
         ModelError: the model cannot price the workload after all.
     """
-    return priced(workload, model, _outcome(engine, workload, model, advance))
+    return priced(workload, model, outcome(engine, workload, model, advance))
 
 
 def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
@@ -169,41 +193,21 @@ def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
     return Run(workload, model, outcome, shares)
 
 
-def _outcome(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None) -> Outcome:
-    """Replay, and name the workload and the model in whatever goes wrong."""
-    try:
-        return engine.run(Replay(workload.stream, model, workload.timer_hz, workload.rows), advance)
-    except RunError as error:
-        raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
-    except ModelError as error:
-        raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
+def totals_row(run: Run, baseline: Run | None) -> TotalsRow:
+    """Return the row of totals.csv for a run; the baseline's is that of the same workload."""
+    name, machine = run.model.name, run.model.machine
+    times = (baseline.outcome.makespan, baseline.model.machine.clock) if baseline else None
+    return figures_of(run.outcome).row(run.workload.name, name, machine.name, machine.clock, baseline=times)
 
 
-def _totals(run: Run, baseline: Run | None) -> TotalsRow:
-    outcome, clock = run.outcome, run.model.machine.clock
-    relative = rounded(run.seconds / baseline.seconds, 12) if baseline and baseline.outcome.makespan else None
-    return TotalsRow(
-        workload=run.workload.name,
-        model=run.model.name,
-        machine=run.model.machine.name,
-        point="",
-        events=run.events,
-        total_cycles=exact_cycles(outcome.makespan),
-        total_seconds=exact_seconds(outcome.makespan, clock),
-        busy_cycles=exact_cycles(outcome.busy),
-        wait_cycles=exact_cycles(sum(cpu.waiting for cpu in outcome.vcpus)),
-        idle_cycles=exact_cycles(sum(cpu.idle for cpu in outcome.vcpus)),
-        relative_to_baseline=relative,
-    )
-
-
-def _breakdown(run: Run) -> Iterator[BreakdownRow]:
+def breakdown_rows(run: Run, point: str = "") -> Iterator[BreakdownRow]:
+    """Give the rows of breakdown.csv for a run."""
     clock = run.model.machine.clock
     for share in run.shares:
         yield BreakdownRow(
             workload=run.workload.name,
             model=run.model.name,
-            point="",
+            point=point,
             event=share.event,
             action=share.action,
             events=share.events,
@@ -347,7 +351,14 @@ def _notes(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _metadata(experiment: Experiment, engine: Engine, recordings: Mapping[str, str]) -> dict[str, Any]:
+def recording_hashes(experiment: Experiment) -> dict[str, str]:
+    """Return the SHA-256 of the rows of each recording, by workload."""
+    found = {name: recording_hash(workload) for name, workload in experiment.workloads.items()}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is needed to make a result again; ``recordings`` are the hashes of their rows, by workload."""
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {
@@ -356,7 +367,7 @@ def _metadata(experiment: Experiment, engine: Engine, recordings: Mapping[str, s
             "commit": _commit(),
             "code_sha256": code_hash(),
         },
-        "engine": engine.name,
+        "engine": engine,
         "experiment": readable(plain(experiment.tree)),
         "overrides": [override.text for override in experiment.overrides],
         "inputs": {"experiment_sha256": fingerprint(experiment.tree), "recordings_sha256": dict(recordings)},

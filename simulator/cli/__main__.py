@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.cli import calibrating, documents, importing, running
+from simulator.cli import calibrating, documents, importing, running, sweeping
 from simulator.cli.options import app
 
-COMMANDS = (running, documents, importing, calibrating)
+COMMANDS = (running, sweeping, documents, importing, calibrating)
 """The modules that add commands to the application."""
 
 

@@ -17,7 +17,7 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 F = TypeVar("F", bound=Callable[..., None])
 
-VERBS = ("run", "validate", "show", "list", "import", "calibrate", "schema")
+VERBS = ("run", "sweep", "validate", "show", "list", "import", "calibrate", "schema")
 """The commands in the order in which `vmmsim --help` lists them."""
 
 
@@ -35,6 +35,14 @@ app = typer.Typer(
     add_completion=False,
 )
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="Processes to replay in; default: as many as CPUs where that pays. The result is the same.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

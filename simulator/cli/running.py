@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, Settings, app, exit_codes
+from simulator.cli.options import WRONG_PATH, AsJson, Jobs, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run(
     *,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
     settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    jobs: Jobs = None,
     as_json: AsJson = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")] = True,
     earlier: Annotated[
@@ -50,12 +51,12 @@ def run(
 
     path = _experiment_or_folder(experiment)
     if path.is_dir():
-        _run_folder(path, out, settings, as_json=as_json, plots=plots, earlier=earlier)
+        _run_folder(path, out, settings, jobs, as_json=as_json, plots=plots, earlier=earlier)
         return
     target = out or Path("results") / path.stem
     check_target(target)
     with watched() as progress:
-        result, resolved_yaml = _replayed(path, settings, progress, earlier)
+        result, resolved_yaml = _replayed(path, settings, progress, earlier, jobs)
         if progress and plots and result.plots:
             progress("drawing plots", 0, 0)
         write_result(result, target, resolved_yaml, plots)
@@ -87,9 +88,10 @@ def _experiment_or_folder(reference: str) -> Path:
 
 
 def _replayed(
-    path: Path, settings: Sequence[str], progress: Progress | None, earlier: Path | None
+    path: Path, settings: Sequence[str], progress: Progress | None, earlier: Path | None, jobs: int | None
 ) -> tuple[Result, str]:
     """Load and run an experiment; return its result, and its input with all that it refers to."""
+    from simulator.executors import Where
     from simulator.report.reader import load_result
     from simulator.run import run_experiment
     from simulator.spec.build import load_experiment
@@ -97,12 +99,19 @@ def _replayed(
 
     found = load_result(earlier) if earlier else None
     loaded = load_experiment(path, settings)
-    result = run_experiment(loaded, progress=progress, earlier=found)
+    result = run_experiment(loaded, progress=progress, earlier=found, where=Where(jobs=jobs))
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
 
 def _run_folder(
-    folder: Path, out: Path | None, settings: Sequence[str], *, as_json: bool, plots: bool, earlier: Path | None
+    folder: Path,
+    out: Path | None,
+    settings: Sequence[str],
+    jobs: int | None,
+    *,
+    as_json: bool,
+    plots: bool,
+    earlier: Path | None,
 ) -> None:
     """Run all experiments of a folder; one that fails is reported, and the others go on."""
     from simulator.report.collection import collecting
@@ -118,7 +127,7 @@ def _run_folder(
             part = _part(progress, path.stem, number, len(paths))
             try:
                 before = earlier / path.stem if earlier else None
-                result, resolved_yaml = _replayed(path, settings, part, before)
+                result, resolved_yaml = _replayed(path, settings, part, before, jobs)
                 collection.add(path.stem, result, resolved_yaml, plots)
                 accounts[path.stem] = result.metadata.get("earlier", {})
             except (SimulatorError, OSError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from simulator.errors import InputError
-from simulator.report.replays import from_document
+from simulator.replays import from_document
 from simulator.report.writer import RESULT_FILE, as_json, columns
 from simulator.result import SCHEMA_VERSION, BreakdownRow, ComparisonRow, Replayed, Result, TotalsRow, exact_cycles
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
-from simulator.report.replays import as_document
+from simulator.replays import as_document
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, frame
 
 RESULT_FILE = "result.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -29,8 +29,9 @@ from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
 from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.operations import ExpandedOperationsSpec, OperationsSpec
-from simulator.spec.overrides import override
+from simulator.spec.overrides import entry_named, exchanged, override, places
 from simulator.spec.resolve import Resolver
+from simulator.spec.sweep import SweepSpec, coordinates
 from simulator.spec.types import Spec
 from simulator.spec.validation import validate
 from simulator.spec.workload import WorkloadSpec
@@ -128,6 +129,7 @@ def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], ear
     builder.check_devices(workloads, whole)
     builder.check_names(spec)
     builder.check_fit(spec)
+    builder.check_sweep(spec.sweep)
     builder.warn_of_long_runs(workloads)
     builder.raise_faults()
     return Experiment(spec, tree, workloads, models, overrides, tuple(builder.warnings))
@@ -265,7 +267,13 @@ def _apply(tree: Node, settings: Sequence[str]) -> tuple[Node, tuple[Override, .
                 message = "expected path=value, such as models.native.costs.syscall=300 cycles"
                 raise SpecError([Fault("--set", 0, 0, setting, message)])
             before = tree
-            tree, paths = override(tree, path.strip(), text.strip())
+            path, text = path.strip(), text.strip()
+            entry = entry_named(tree, path)
+            if entry and _is_name(text):
+                tree = exchanged(tree, entry, _document(path, entry[0], text))
+                overrides.append(Override(setting, (entry,)))
+                continue
+            tree, paths = override(tree, path, text)
             tree = _with_overridden_sources(before, tree, paths)
             overrides.append(Override(setting, paths))
         except SpecError as error:
@@ -273,6 +281,24 @@ def _apply(tree: Node, settings: Sequence[str]) -> tuple[Node, tuple[Override, .
     if faults:
         raise SpecError(faults)
     return tree, tuple(overrides)
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and text[0] not in "{[\"'&!*|>" and text not in ("~", "null")
+
+
+def _document(path: str, section: str, name: str) -> Node:
+    """Return the model or the workload of a name, or at a path, with all that it refers to."""
+    kind: DocumentKind = "cost-model" if section == "models" else "workload"
+    try:
+        tree, _, faults = _resolve(find(name, kind, Path()), kind)
+    except SpecError:
+        raise
+    except InputError as error:
+        raise SpecError([Fault("--set", 0, 0, path, str(error))]) from None
+    if faults:
+        raise SpecError(faults)
+    return tree
 
 
 def _with_overridden_sources(before: Node, tree: Node, paths: Sequence[Where]) -> Node:
@@ -482,6 +508,27 @@ class _Builder:
         if spec.fit is not None:
             for where, message in fit_faults(self._tree, spec.fit, [reference.status for reference in spec.references]):
                 self.fault(("fit", *where), message)
+
+    def check_sweep(self, sweep: SweepSpec | None) -> None:
+        """Note what is wrong with the section `sweep` in this experiment."""
+        for where, message in sweep_faults(self._tree, sweep) if sweep else ():
+            self.fault(("sweep", *where), message)
+
+
+def sweep_faults(tree: Node, sweep: SweepSpec) -> Iterator[tuple[Where, str]]:
+    """Yield what is wrong with a sweep over a tree: the place in the section, and the message."""
+    for path in sweep.over:
+        try:
+            if entry_named(tree, path) is None:
+                found = places(tree, path)
+                if any(place[0] in ("sweep", "fit", "document") for place in found):
+                    yield ("over", path), "expected a path to what a replay reads: in workloads, models, or the seed"
+        except SpecError as error:
+            yield ("over", path), "; ".join(fault.message for fault in error.faults)
+    try:
+        coordinates(sweep)
+    except ValueError as error:
+        yield ("combine",), str(error)
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:

@@ -14,6 +14,8 @@ from simulator.spec.reader import parse_value
 from simulator.spec.scalars import shown
 
 FILE = "--set"
+ENTRIES = ("models", "workloads")
+"""The sections whose entries are whole documents."""
 
 _SEGMENT = re.compile(r'("(?:[^"\\]|\\.)*")|([^."]+)')
 _INDEX = re.compile(r"[0-9]{1,9}")
@@ -72,6 +74,28 @@ def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
         SpecError: the path leads nowhere, or to a list or a mapping.
     """
     return override(root, path, "0").paths
+
+
+def entry_named(root: Node, path: str) -> tuple[str, str] | None:
+    """Return the section and the label where a path leads to a whole model or workload; None where it does not.
+
+    Raises:
+        SpecError: it is no path.
+    """
+    segments = _split(path)
+    if len(segments) != 2 or segments[0].text not in ENTRIES or segments[1].every:
+        return None
+    section, label = (segment.text for segment in segments)
+    entries = root.child(section)
+    return (section, label) if entries is not None and entries.child(label) is not None else None
+
+
+def exchanged(root: Node, where: tuple[str, str], entry: Node) -> Node:
+    """Return the document with another model or workload in place of one."""
+    section, label = where
+    entries = root.child(section)
+    assert entries is not None, "the caller has found the entry"
+    return _with(root, {section: _with(entries, {label: entry})})
 
 
 def _error(path: str, message: str) -> SpecError:

@@ -1,0 +1,86 @@
+"""A replay as a message: what a worker needs to carry it out, wherever it is.
+
+A job holds the workload's program, or the path of its recording, and the model: never the rows, which are read where
+the worker is. As the worker may be another machine, it checks that it has the same code, the same recording and, where
+rows are drawn, the same NumPy: another would give another outcome, and nobody would know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from simulator.earlier import code_hash
+from simulator.engine import ENGINES
+from simulator.engine.base import Engine, Outcome, Progress, Replay
+from simulator.errors import ModelError, RunError
+from simulator.model import CostModel
+from simulator.spec.build import Workload
+from simulator.stream import ParquetStream, content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One replay, and what must be the same where it is carried out."""
+
+    workload: Workload
+    model: CostModel
+    engine: str
+    recording_sha256: str | None
+    code_sha256: str
+    numpy: str
+
+    @classmethod
+    def of(cls, workload: Workload, model: CostModel, engine: str) -> Job:
+        """Return the job of replaying a workload under a model."""
+        return cls(workload, model, engine, recording_hash(workload), code_hash(), np.__version__)
+
+
+def carry_out(job: Job) -> Outcome:
+    """Replay, here.
+
+    Raises:
+        RunError: the code, the recording or NumPy is another here; or the replay cannot end.
+        ModelError: the model cannot price the workload after all.
+    """
+    name = job.workload.name
+    if job.code_sha256 != code_hash():
+        raise RunError(f"workload '{name}': the worker has other code of vmmsim than the program that asks it")
+    if job.workload.is_random and job.numpy != np.__version__:
+        raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
+    if job.recording_sha256 != recording_hash(job.workload):
+        raise RunError(f"workload '{name}': the worker has another recording under the same path")
+    return outcome(ENGINES[job.engine], job.workload, job.model)
+
+
+def outcome(engine: Engine, workload: Workload, model: CostModel, advance: Progress | None = None) -> Outcome:
+    """Replay, and name the workload and the model in whatever goes wrong.
+
+    Raises:
+        RunError: the replay cannot end.
+        ModelError: the model cannot price the workload after all.
+    """
+    try:
+        return engine.run(Replay(workload.stream, model, workload.timer_hz, workload.rows), advance)
+    except RunError as error:
+        raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
+    except ModelError as error:
+        raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
+
+
+def recording_hash(workload: Workload) -> str | None:
+    """Return the SHA-256 of the rows of a workload's recording; None if it has none. A file is read once."""
+    if workload.recording is None:
+        return None
+    if isinstance(workload.recording, ParquetStream):
+        state = workload.recording.path.stat()
+        return _file_hash(workload.recording.path, state.st_mtime_ns, state.st_size)
+    return content_hash(workload.recording)
+
+
+@lru_cache(maxsize=256)
+def _file_hash(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001 (another time or size: another file)
+    return content_hash(ParquetStream.open(path))
