@@ -28,7 +28,7 @@ from simulator.spec.node import dotted, plain, readable
 Pair = tuple[str, str]
 """A workload and a model, by name."""
 
-_MAKE_NO_COUNTS = ("report", "cli", "calibrate")
+_MAKE_NO_COUNTS = ("analysis", "calibrate", "cli", "estimate", "notebook.py", "report", "uncertainty.py")
 _NOT_REPLAYED = ("description", "source", "provenance", "recording")
 """Keys of a workload that no replay reads; recordings are compared by the hash of their rows."""
 

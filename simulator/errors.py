@@ -54,6 +54,10 @@ class StreamError(InputError):
     """An event stream, or the file it stands in, is not what it should be."""
 
 
+class RecordError(InputError):
+    """This machine, as it is set up, cannot record: the message says what to install or to set."""
+
+
 class ModelError(InputError):
     """A cost model cannot price what it is asked to: a recipe or a cost is missing."""
 

@@ -75,6 +75,8 @@ WAKE = BY_NAME["wake"].code
 HALT = BY_NAME["halt"].code
 INTERRUPT = BY_NAME["interrupt"].code
 INTERRUPT_COMPLETION = BY_NAME["interrupt_completion"].code
+EVENTS_PER_INTERRUPT = 2
+"""Of an interrupt that an engine delivers: the interrupt, and its completion."""
 
 
 def kind_code(name: str) -> int:

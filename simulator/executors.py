@@ -53,19 +53,19 @@ class Where:
         """How many processes to start."""
         return self.jobs or len(os.sched_getaffinity(0))
 
-    def pays(self, begin: float, done: float, total: float, tasks: int) -> bool:
+    def pays(self, seconds: float, busy: float, times: float, tasks: int, lost: float = 0.0) -> bool:
         """Tell whether the rest of some work, which is so many tasks, is worth the start of processes.
 
-        It is where that was asked for. Else, at the speed since ``begin`` (of ``time.perf_counter``), what they save
-        has to be more than their start takes.
+        It is where that was asked for. Else what they save has to be more than their start takes and what is ``lost``,
+        being done anew. What was done took ``seconds`` of the clock and ``busy`` seconds of processors, for threads
+        may have had several; the rest is ``times`` as much.
         """
         workers = min(self.processes, tasks)
         if workers < 2:
             return False
         if self.jobs is not None:
             return True
-        left = (time.perf_counter() - begin) * (total - done) / done if done else 0.0
-        return left * (1 - 1 / workers) > START_UP_SECONDS
+        return times * max(0.0, seconds - busy / workers) > START_UP_SECONDS + lost
 
 
 class InProcess(Executor):
@@ -95,8 +95,12 @@ def carried_out(
     """
     where, first = where or Where(), 0
     if where.kind == "auto":
-        begin, here = time.perf_counter(), InProcess()
-        while first < len(tasks) and not where.pays(begin, first, len(tasks), len(tasks) - first):
+        here, begin, busy = InProcess(), time.perf_counter(), time.process_time()
+        while first < len(tasks):
+            left = len(tasks) - first
+            seconds, used = time.perf_counter() - begin, time.process_time() - busy
+            if where.pays(seconds, used, left / first if first else 0.0, left):
+                break
             yield first, here.submit(work, tasks[first])
             first += 1
     if first < len(tasks):

@@ -1,12 +1,13 @@
-"""A replay as a message: what a worker needs to carry it out, wherever it is.
+"""Replays as messages: what a worker needs to carry them out, wherever it is.
 
-A job holds the workload's program, or the path of its recording, and the model: never the rows, which are read where
-the worker is. As the worker may be another machine, it checks that it has the same code, the same recording and, where
-rows are drawn, the same NumPy: another would give another outcome, and nobody would know.
+A job holds the workload's program, or the path of its recording, and models: never the rows, which are read where the
+worker is. As the worker may be another machine, it checks that it has the same code, the same recording and, where rows
+are drawn, the same NumPy: another would give another outcome, and nobody would know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from simulator.earlier import code_hash
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Progress, Replay
-from simulator.errors import ModelError, RunError
+from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.model import CostModel
 from simulator.spec.build import Workload
 from simulator.stream import ParquetStream, content_hash
@@ -24,27 +25,27 @@ from simulator.stream import ParquetStream, content_hash
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One replay, and what must be the same where it is carried out."""
+    """Replays of one workload under some models, and what must be the same where they are carried out."""
 
     workload: Workload
-    model: CostModel
+    models: tuple[CostModel, ...]
     engine: str
     recording_sha256: str | None
     code_sha256: str
     numpy: str
 
     @classmethod
-    def of(cls, workload: Workload, model: CostModel, engine: str) -> Job:
-        """Return the job of replaying a workload under a model."""
-        return cls(workload, model, engine, recording_hash(workload), code_hash(), np.__version__)
+    def of(cls, workload: Workload, models: Sequence[CostModel], engine: str) -> Job:
+        """Return the job of replaying a workload under some models."""
+        return cls(workload, tuple(models), engine, recording_hash(workload), code_hash(), np.__version__)
 
 
-def carry_out(job: Job) -> Outcome:
+def carry_out(job: Job) -> list[Outcome]:
     """Replay, here.
 
     Raises:
-        RunError: the code, the recording or NumPy is another here; or the replay cannot end.
-        ModelError: the model cannot price the workload after all.
+        RunError: the code, the recording or NumPy is another here; or a replay cannot end.
+        ModelError: a model cannot price the workload after all.
     """
     name = job.workload.name
     if job.code_sha256 != code_hash():
@@ -53,22 +54,31 @@ def carry_out(job: Job) -> Outcome:
         raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
     if job.recording_sha256 != recording_hash(job.workload):
         raise RunError(f"workload '{name}': the worker has another recording under the same path")
-    return outcome(ENGINES[job.engine], job.workload, job.model)
+    return outcomes(ENGINES[job.engine], job.workload, job.models)
 
 
-def outcome(engine: Engine, workload: Workload, model: CostModel, advance: Progress | None = None) -> Outcome:
-    """Replay, and name the workload and the model in whatever goes wrong.
+def outcomes(
+    engine: Engine, workload: Workload, models: Sequence[CostModel], advance: Progress | None = None
+) -> list[Outcome]:
+    """Replay one workload under several models, in one pass where the engine can.
 
     Raises:
-        RunError: the replay cannot end.
-        ModelError: the model cannot price the workload after all.
+        RunError: a replay cannot end.
+        ModelError: a model cannot price the workload after all.
     """
-    try:
-        return engine.run(Replay(workload.stream, model, workload.timer_hz, workload.rows), advance)
-    except RunError as error:
-        raise RunError(f"workload '{workload.name}' under '{model.name}': {error}") from error
-    except ModelError as error:
-        raise ModelError(f"workload '{workload.name}' under '{model.name}': {error}") from error
+    if not models:
+        return []
+    replays = [Replay(workload.stream, model, workload.timer_hz, workload.rows) for model in models]
+    return [_checked(workload, *pair) for pair in zip(models, engine.run_all(replays, advance), strict=True)]
+
+
+def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorError) -> Outcome:
+    """Return an outcome; of an error, raise it with the names of the workload and the model."""
+    if isinstance(outcome, RunError | ModelError):
+        raise type(outcome)(f"workload '{workload.name}' under '{model.name}': {outcome}") from outcome
+    if isinstance(outcome, SimulatorError):
+        raise outcome
+    return outcome
 
 
 def recording_hash(workload: Workload) -> str | None:

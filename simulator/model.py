@@ -93,6 +93,11 @@ class Pricing:
             )
         return self.chain.unfold(kind)
 
+    @property
+    def has_state(self) -> bool:
+        """Whether a mechanism with state has a part in any kind."""
+        return any(self.chain.unfold(kind)[1] for kind in self.chain.reads())
+
     def recipe(self, kind: int) -> dict[str, int] | None:
         """Return the actions of one event of a kind; None where a mechanism with state has a part in it.
 

@@ -125,7 +125,30 @@ class ComparisonRow:
     source: str
 
 
-Row = TotalsRow | BreakdownRow | ComparisonRow
+@dataclass(frozen=True, slots=True)
+class UncertaintyRow:
+    """Between what a total lies while each cost lies between its low and its high: a row of uncertainty.csv.
+
+    These are worst cases, all costs at a bound together, not a confidence. There is a row for each replay in which
+    nothing waits, if a cost that it or the baseline used has bounds; ``costs`` is how many it used itself. ``relative``
+    is empty where the baseline waits; costs that both share have the same value in both.
+    """
+
+    workload: str
+    model: str
+    point: str
+    costs: int
+    total_low_cycles: Decimal
+    total_high_cycles: Decimal
+    total_low_seconds: Decimal
+    total_high_seconds: Decimal
+    busy_low_cycles: Decimal
+    busy_high_cycles: Decimal
+    relative_low: Decimal | None
+    relative_high: Decimal | None
+
+
+Row = TotalsRow | BreakdownRow | ComparisonRow | UncertaintyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +191,7 @@ class Result:
     sources: Mapping[str, tuple[str, ...]]
     replays: tuple[Replayed, ...]
     metadata: Mapping[str, Any]
+    uncertainty: tuple[UncertaintyRow, ...] = ()
 
 
 def frame(rows: Sequence[Row], kind: type[Row]) -> pd.DataFrame:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 import simulator
+from simulator import uncertainty
 from simulator.costs import Share, price
-from simulator.earlier import Pair, account, code_hash, verdicts
+from simulator.earlier import account, code_hash, verdicts
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome
 from simulator.errors import InputError, RunError
 from simulator.events import BY_NAME
-from simulator.executors import Where, carried_out
-from simulator.jobs import Job, carry_out, outcome, recording_hash
+from simulator.executors import Where
+from simulator.jobs import outcomes, recording_hash
 from simulator.model import CostModel
+from simulator.replaying import Progress, replay_all
 from simulator.reprice import why_replay
 from simulator.result import (
     SCHEMA_VERSION,
@@ -30,6 +32,7 @@ from simulator.result import (
     Replayed,
     Result,
     TotalsRow,
+    UncertaintyRow,
     cycles_per_event,
     exact_cycles,
     exact_seconds,
@@ -43,9 +46,6 @@ from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.library import root
 from simulator.spec.node import fingerprint, plain, readable
 from simulator.units import TICKS_PER_CYCLE
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, rows replayed so far, and rows in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,16 @@ def run_experiment(
     """
     recordings = recording_hashes(experiment)
     begin = time.perf_counter()
-    engine = engine or ENGINES["fast"]
+    engine = engine or default_engine()
     judged = verdicts(experiment, earlier, recordings) if earlier else {}
     known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
-    runs = list(_run_all(experiment, engine, progress, known, where))
+    pairs = [(workload, model) for workload in experiment.workloads.values() for model in experiment.models.values()]
+    todo = [
+        (workload, [model for model in experiment.models.values() if (workload.name, model.name) not in known])
+        for workload in experiment.workloads.values()
+    ]
+    found = {**known, **replay_all(todo, engine, progress, where)}
+    runs = [priced(workload, model, found[workload.name, model.name]) for workload, model in pairs]
     seconds = time.perf_counter() - begin
     by_name = {(run.workload.name, run.model.name): run for run in runs}
     return Result(
@@ -126,58 +132,27 @@ def run_experiment(
             **_speed([run for run in runs if (run.workload.name, run.model.name) not in known], seconds),
             **({"earlier": account(judged, earlier)} if earlier else {}),
         },
+        uncertainty=tuple(
+            row
+            for run in runs
+            if (row := _uncertainty(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))))
+        ),
     )
 
 
-def _run_all(
-    experiment: Experiment,
-    engine: Engine,
-    progress: Progress | None,
-    known: Mapping[Pair, Outcome],
-    where: Where | None,
-) -> Iterator[Run]:
-    """Replay each workload under each model, but for those whose outcome is known; give them in their order."""
-    pairs = [(workload, model) for workload in experiment.workloads.values() for model in experiment.models.values()]
-    wanted = [pair for pair in pairs if (pair[0].name, pair[1].name) not in known]
-    outcomes = {**known, **dict(_outcomes(wanted, engine, progress, where))}
-    for workload, model in pairs:
-        yield priced(workload, model, outcomes[workload.name, model.name])
+def default_engine() -> Engine:
+    """Return the engine that runs where none is named."""
+    return ENGINES["fast"]
 
 
-def _outcomes(
-    pairs: Sequence[tuple[Workload, CostModel]], engine: Engine, progress: Progress | None, where: Where | None
-) -> Iterator[tuple[Pair, Outcome]]:
-    """Replay here, and in other processes as soon as what is left is worth their start."""
-    total = sum(workload.rows for workload, _ in pairs)
-    done, begin = 0, time.perf_counter()
-
-    def advance(rows: int) -> None:
-        nonlocal done
-        done += rows
-        if progress:
-            progress(f"{workload.name} under {model.name}", min(done, total), total)
-
-    for number, (workload, model) in enumerate(pairs):
-        if where and where.pays(begin, done, total, len(pairs) - number):
-            break
-        yield (workload.name, model.name), outcome(engine, workload, model, advance)
-    else:
-        return
-    jobs = [Job.of(workload, model, engine.name) for workload, model in pairs[number:]]
-    for index, future in carried_out(carry_out, jobs, replace(where, kind="processes")):
-        workload, model = pairs[number + index]
-        advance(workload.rows)
-        yield (workload.name, model.name), future.result()
-
-
-def replay(engine: Engine, workload: Workload, model: CostModel, advance: Callable[[int], None] | None = None) -> Run:
+def replay(engine: Engine, workload: Workload, model: CostModel) -> Run:
     """Replay one workload under one model, and price it.
 
     Raises:
         RunError: the replay cannot end.
         ModelError: the model cannot price the workload after all.
     """
-    return priced(workload, model, outcome(engine, workload, model, advance))
+    return priced(workload, model, outcomes(engine, workload, [model])[0])
 
 
 def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
@@ -198,6 +173,12 @@ def totals_row(run: Run, baseline: Run | None) -> TotalsRow:
     name, machine = run.model.name, run.model.machine
     times = (baseline.outcome.makespan, baseline.model.machine.clock) if baseline else None
     return figures_of(run.outcome).row(run.workload.name, name, machine.name, machine.clock, baseline=times)
+
+
+def _uncertainty(run: Run, baseline: Run | None) -> UncertaintyRow | None:
+    """Return between what the total lies while each cost lies between its bounds, where that takes no replay."""
+    base = (baseline.replayed, baseline.model) if baseline else (None, None)
+    return uncertainty.row(run.replayed, run.model, *base)
 
 
 def breakdown_rows(run: Run, point: str = "") -> Iterator[BreakdownRow]:

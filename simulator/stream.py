@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,10 +27,13 @@ import pyarrow.parquet as pq
 
 from simulator.errors import StreamError, did_you_mean
 from simulator.events import BY_CODE
+from simulator.units import MOST_NANOSECONDS
 
 FORMAT_VERSION = 1
-_HEADER_KEY = b"vmmsim"
+HEADER_KEY = b"vmmsim"
+_NO_HEADER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 ROWS_PER_BATCH = 65_536
+_READ_AHEAD = 2
 
 Array = npt.NDArray[Any]
 
@@ -94,13 +99,23 @@ class Batch:
         """Return one cell, or the column's default if the column is absent."""
         return int(self.columns[name][row]) if name in self.columns else COLUMN[name].default
 
+    def gaps(self) -> Array:
+        """Return the recorded time before each row, computation and idle time, in nanoseconds."""
+        gaps: Array = self.column("user_ns") + self.column("kernel_ns") + self.column("idle_ns")
+        return gaps
+
+    def part(self, first: int, end: int) -> Batch:
+        """Return the rows from ``first`` on, up to and without ``end``."""
+        return Batch({name: values[first:end] for name, values in self.columns.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a stream says of itself.
 
     ``recorded_ns`` is the wall time of the recording (0 for synthetic streams), ``provenance`` says where and how it
-    was made, ``tasks`` names tasks by number, ``devices`` are the names that the column ``device`` indexes.
+    was made, ``history`` what was done with it since (``workload.history``), ``tasks`` names tasks by number,
+    ``devices`` are the names that the column ``device`` indexes.
     """
 
     title: str
@@ -110,6 +125,7 @@ class Header:
     tasks: Mapping[int, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     version: int = FORMAT_VERSION
+    history: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> str:
         """Return the header as JSON, with the dictionaries of event kinds and columns: a file explains itself."""
@@ -128,6 +144,8 @@ class Header:
             ValueError, KeyError, TypeError, AttributeError: the text is something else.
         """
         document = json.loads(text)
+        if not 0 <= int(document["recorded_ns"]) <= MOST_NANOSECONDS:
+            raise ValueError(f"recorded_ns is {document['recorded_ns']}, expected 0 to 10^16")
         return cls(
             title=str(document["title"]),
             vcpus=int(document["vcpus"]),
@@ -136,7 +154,18 @@ class Header:
             tasks={int(number): str(name) for number, name in document["tasks"].items()},
             provenance=dict(document["provenance"]),
             version=int(document["version"]),
+            history=_checked_history(document.get("history", ())),
         )
+
+
+def _checked_history(entries: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Return a history if its entries have what ``workload.history`` says."""
+    for entry in entries:
+        str(entry["operation"]), str(entry["tool"]), dict(entry["parameters"])
+        for source in entry["inputs"]:
+            str(source["title"]), str(source["content_sha256"]), dict(source.get("provenance", {}))
+            _checked_history(source.get("history", ()))
+    return tuple(map(dict, entries))
 
 
 def exact_sum(values: Array) -> int:
@@ -165,6 +194,11 @@ class MemoryStream:
     header: Header
     rows: Sequence[Sequence[Batch]]
 
+    @classmethod
+    def of(cls, stream: EventStream) -> MemoryStream:
+        """Hold another stream in memory."""
+        return cls(stream.header, [list(stream.batches(vcpu)) for vcpu in range(stream.header.vcpus)])
+
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU, in order."""
         return iter(self.rows[vcpu])
@@ -177,11 +211,19 @@ class ParquetStream:
         StreamError: the file is missing, truncated, corrupt, or no event stream.
     """
 
-    def __init__(self, path: Path, header: Header, rows: int, groups: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        rows: int,
+        groups: Sequence[Sequence[int]],
+        columns: Collection[str] | None = None,
+    ) -> None:
         self.path = path
         self.rows = rows
         self._header = header
         self._groups = groups
+        self._columns = columns
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to another process: the rows stay in their file, whose whole path is told."""
@@ -194,10 +236,10 @@ class ParquetStream:
             raise StreamError(f"{path}: no such file")
         try:
             with pq.ParquetFile(path) as file:
-                metadata = file.schema_arrow.metadata or {}
-                if _HEADER_KEY not in metadata:
+                metadata = file.metadata.metadata or {}
+                if HEADER_KEY not in metadata:
                     raise StreamError(f"{path}: a Parquet file, but not an event stream: it has no vmmsim header")
-                header = Header.from_json(metadata[_HEADER_KEY].decode())
+                header = Header.from_json(metadata[HEADER_KEY].decode())
                 if header.version > FORMAT_VERSION:
                     raise StreamError(
                         f"{path}: format version {header.version}, this vmmsim reads up to {FORMAT_VERSION}"
@@ -205,7 +247,7 @@ class ParquetStream:
                 _check_columns(path, file.schema_arrow)
                 rows = file.metadata.num_rows
                 groups = _groups_by_vcpu(path, file.metadata, header.vcpus)
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (pa.ArrowException, OSError, *_NO_HEADER) as error:
             if isinstance(error, StreamError):
                 raise
             raise StreamError(
@@ -218,19 +260,41 @@ class ParquetStream:
         """What the file says of itself."""
         return self._header
 
+    def narrowed(self, columns: Collection[str]) -> ParquetStream:
+        """Return the stream without the columns that are not named, which then take no time to read."""
+        return ParquetStream(self.path, self._header, self.rows, self._groups, columns)
+
     def batches(self, vcpu: int) -> Iterator[Batch]:
-        """Read the rows of one virtual CPU, a row group at a time, checking each."""
-        row = 0
+        """Read the rows of one virtual CPU, a row group at a time, checking each.
+
+        The next ones are read by another thread while one is at work.
+        """
+        if not self._groups[vcpu]:
+            return
         try:
-            with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+            with (
+                pq.ParquetFile(self.path, page_checksum_verification=True) as file,
+                ThreadPoolExecutor(1, "row groups") as reader,
+            ):
+                row = 0
+                waiting: deque[Future[Batch]] = deque()
                 for group in self._groups[vcpu]:
-                    table = file.read_row_group(group)
-                    batch = _batch_from_table(table)
-                    check_batch(batch, self.header, f"{self.path}: virtual CPU {vcpu}", row)
-                    row += len(batch)
-                    yield batch
+                    waiting.append(reader.submit(self._read, file, vcpu, group, row))
+                    row += file.metadata.row_group(group).num_rows
+                    if len(waiting) > _READ_AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
         except (pa.ArrowException, OSError) as error:
             raise StreamError(f"{self.path}: the rows are truncated or corrupt ({_first_line(error)})") from error
+
+    def _read(self, file: pq.ParquetFile, vcpu: int, group: int, first_row: int) -> Batch:
+        names = [name for name in file.schema_arrow.names if name != "vcpu"]
+        if self._columns is not None:
+            names = [name for name in names if name in self._columns]
+        batch = _batch_from_table(file.read_row_group(group, columns=names, use_threads=False))
+        check_batch(batch, self._header, f"{self.path}: virtual CPU {vcpu}", first_row)
+        return batch
 
 
 def check_stream_target(path: Path) -> None:
@@ -248,32 +312,39 @@ def check_stream_target(path: Path) -> None:
             raise StreamError(f"{error}; it is not replaced: remove it, or choose another name") from None
 
 
-def write_parquet(stream: EventStream, path: Path) -> None:
+def write_parquet(stream: EventStream, path: Path, columns: Iterable[str] = ()) -> None:
     """Write a stream; each row group holds rows of one virtual CPU, which is what lets a reader stream each CPU.
 
     The same stream gives the same bytes (with the same version of the Parquet library). The file takes its name when it
-    is whole.
+    is whole. ``columns`` are those that the stream has; if they are not told, it is read once more to find them. One
+    batch is written while the next is made.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        _write(stream, partial)
+        _write(stream, partial, set(columns))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _write(stream: EventStream, path: Path) -> None:
+def _write(stream: EventStream, path: Path, used: set[str]) -> None:
     vcpus = range(stream.header.vcpus)
-    used = {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
+    used = used or {"kind"} | {name for vcpu in vcpus for batch in stream.batches(vcpu) for name in batch.columns}
     names = [column.name for column in COLUMNS if column.name in used]
     schema = pa.schema([("vcpu", pa.int32()), *((name, COLUMN[name].dtype) for name in names)])
-    schema = schema.with_metadata({_HEADER_KEY: stream.header.to_json().encode()})
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
-    with pq.ParquetWriter(path, schema, **options) as writer:
+    schema = schema.with_metadata({HEADER_KEY: stream.header.to_json().encode()})
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_page_checksum": True}
+    with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1) as beside:
+        written: Future[None] | None = None
         for vcpu in vcpus:
             for batch in stream.batches(vcpu):
                 arrays = [np.full(len(batch), vcpu, dtype="int32"), *(batch.column(name) for name in names)]
-                writer.write_table(pa.table(list(map(pa.array, arrays)), schema=schema), row_group_size=ROWS_PER_BATCH)
+                table = pa.table(list(map(pa.array, arrays)), schema=schema)
+                if written is not None:
+                    written.result()
+                written = beside.submit(writer.write_table, table, row_group_size=ROWS_PER_BATCH)
+        if written is not None:
+            written.result()
 
 
 def content_hash(stream: EventStream) -> str:
@@ -297,21 +368,19 @@ def check_batch(batch: Batch, header: Header, where: str, first_row: int = 0) ->
     """
     for name, values in batch.columns.items():
         column = COLUMN[name]
-        low = np.flatnonzero(values < column.least)
-        if len(low):
-            row = int(low[0])
+        if int(values.min(initial=column.least)) < column.least:
+            row = int(np.argmax(values < column.least))
             raise StreamError(
                 f"{where}, row {first_row + row}, column '{name}': {int(values[row])} is out of range, "
                 f"expected {column.least} or more ({column.about})"
             )
     for name, known, expected in (
-        ("kind", list(BY_CODE), "the code of an event kind of this version"),
-        ("device", list(range(-1, len(header.devices))), f"one of the header's {len(header.devices)} devices"),
+        ("kind", range(1, max(BY_CODE) + 1), "the code of an event kind of this version"),
+        ("device", range(-1, len(header.devices)), f"one of the header's {len(header.devices)} devices"),
     ):
-        values = batch.column(name)
-        bad = np.flatnonzero(~np.isin(values, known))
-        if len(bad):
-            row = int(bad[0])
+        values = batch.columns.get(name, np.zeros(0, dtype="int16"))
+        if int(values.max(initial=known.start)) >= known.stop:
+            row = int(np.argmax(values >= known.stop))
             raise StreamError(f"{where}, row {first_row + row}, column '{name}': {int(values[row])} is not {expected}")
 
 
@@ -348,7 +417,7 @@ def _batch_from_table(table: pa.Table) -> Batch:
             continue
         if table[name].null_count:
             raise StreamError(f"column '{name}' has empty cells")
-        columns[name] = table[name].cast(COLUMN[name].dtype).to_numpy()
+        columns[name] = table[name].cast(COLUMN[name].dtype).combine_chunks().to_numpy(zero_copy_only=False)
     return Batch(columns)
 
 

@@ -17,6 +17,7 @@ MOST_NANOSECONDS = 10**16
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*([A-Za-zµμ/%]*)\s*")
+_SPREAD = re.compile(rf"\s*({_NUMBER})\s*(?:±|\+-|\+/-)\s*({_NUMBER})\s*([A-Za-zµμ/%]*)\s*")
 
 _CYCLES = {"cycle": 1, "cycles": 1, "kcycles": 1000}
 _NANOSECONDS = {
@@ -116,6 +117,26 @@ class Cost:
         if in_cycles and (amount * TICKS_PER_CYCLE).denominator != 1:
             raise ValueError(f"a cost is a whole number of thousandths of a cycle, found '{text}'")
         return cls(amount, in_cycles)
+
+    @classmethod
+    def parse_spread(cls, text: str) -> tuple[Cost, Cost, Cost] | None:
+        """Read ``'1500 ± 200 cycles'`` (or ``+-``) as a cost with its low and its high; None where there is no ±.
+
+        >>> [str(cost) for cost in Cost.parse_spread("1500 ± 200 cycles")]
+        ['1500 cycles', '1300 cycles', '1700 cycles']
+
+        Raises:
+            ValueError: the low is below zero, the spread is negative, or a part is no cost.
+        """
+        match = _SPREAD.fullmatch(text)
+        if not match:
+            return None
+        number, spread, unit = match.groups()
+        cost, around = (cls.parse(f"{part} {unit}") for part in (number, spread))
+        if around.amount > cost.amount:
+            raise ValueError(f"a cost cannot be negative, and the low of '{text}' is: give low and high instead")
+        low, high = (cls(cost.amount + sign * around.amount, cost.in_cycles) for sign in (-1, 1))
+        return cost, low, high
 
     def ticks(self, clock: Clock) -> int:
         """Return the cost in ticks of ``clock``; one given as a time is rounded to the nearest tick."""

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import stream
+from support import K, stream
 
 from simulator.spec.library import root
 from simulator.stream import write_parquet
@@ -85,6 +87,7 @@ def test_run_writes_everything(folder: Path) -> None:
         "result.json",
         "totals.csv",
         "breakdown.csv",
+        "blame.csv",
         "report.html",
     } | ({"plots"} if (folder / "out" / "plots").exists() else set())
     (total,) = table(folder / "out" / "totals.csv")
@@ -280,7 +283,10 @@ def test_interrupting_exits_with_130_and_writes_nothing(folder: Path) -> None:
         WORKLOAD.replace("syscall: 1000", "repeat: {times: 9000000, events: [{syscall: 1}]}")
     )
     process = subprocess.Popen(
-        [*VMMSIM, "run", "e.yaml", "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True
+        [*VMMSIM, "run", "e.yaml", "--out", "out", "--engine", "reference"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(4)
     process.send_signal(signal.SIGINT)
@@ -437,3 +443,154 @@ def test_a_killed_run_leaves_no_result_that_looks_whole(folder: Path) -> None:
             assert (folder / "out" / "report.html").read_text().rstrip().endswith("</html>")
     assert vmmsim("run", "e.yaml", "--out", "out", cwd=folder).returncode == 0
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_both_engines_write_the_same_files(tmp_path: Path) -> None:
+    for engine in ("fast", "reference"):
+        done = vmmsim("run", "recorded", "--no-plots", "--engine", engine, "--out", tmp_path / engine, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for name in ("totals.csv", "breakdown.csv", "comparison.csv"):
+        assert (tmp_path / "fast" / name).read_bytes() == (tmp_path / "reference" / name).read_bytes()
+    results = [json.loads((tmp_path / engine / "result.json").read_text()) for engine in ("fast", "reference")]
+    assert [result.pop("engine") for result in results] == ["fast", "reference"]
+    for result in results:
+        del result["wall_seconds"], result["events_per_second"]
+    assert results[0] == results[1]
+
+
+def test_an_unknown_engine_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    done = vmmsim("run", "recorded", "--engine", "fst", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no engine 'fst'" in done.stderr
+    assert "did you mean 'fast'?" in done.stderr
+
+
+# Streams to work with.
+
+
+def recorded(path: Path, *rows: dict[str, int]) -> Path:
+    made = stream(list(rows), devices=["disk"])
+    length = sum(row.get("user_ns", 0) + row.get("idle_ns", 0) for row in rows)
+    write_parquet(replace(made, header=replace(made.header, recorded_ns=length, provenance={"machine": "mine"})), path)
+    return path
+
+
+SYSCALLS = [{"kind": K["syscall"], "user_ns": 10**6, "task": 7, "space": 2} for _ in range(40)]
+
+
+def test_streams_are_cut_copied_and_joined(folder: Path) -> None:
+    recorded(folder / "a.parquet", *SYSCALLS)
+
+    def made(*arguments: str) -> dict[str, Any]:
+        done = vmmsim("stream", *arguments, "--json", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    cut = made("cut", "a.parquet", "--from", "10 ms", "--to", "30.5ms", "--out", "cut.parquet", "--title", "a part")
+    assert (cut["rows"], cut["recorded_ns"], cut["title"]) == (22, 20_500_000, "a part")
+    assert made("scale", "cut.parquet", "--copies", "3", "--out", "three.parquet")["vcpus"] == 3
+    assert made("concat", "cut.parquet", "a.parquet", "--out", "two.parquet")["recorded_ns"] == 60_500_000
+    mixed = made("mix", "three.parquet", "two.parquet", "--out", "all.parquet")
+    assert mixed["vcpus"] == 4
+    (entry,) = mixed["history"]
+    assert [step["operation"] for step in entry["inputs"][0]["history"]] == ["cut", "scale"]
+    assert entry["inputs"][0]["history"][0]["parameters"] == {"from_ns": 10**7, "to_ns": 30_500_000}
+    shown = vmmsim("show", "all.parquet", cwd=folder).stdout
+    assert "mix (vmmsim" in shown and "cut, from 10.0 ms, to 30.5 ms (vmmsim" in shown
+    assert "machine: mine" in vmmsim("show", "three.parquet", cwd=folder).stdout
+    told = json.loads(vmmsim("show", "all.parquet", "--json", cwd=folder).stdout)
+    assert told["events"] == {"syscall": 4 * 21 + 40}
+    assert sum(cpu["events"] for cpu in told["cpus"]) == told["events"]["syscall"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cut", "a.parquet", "--from", "1", "--out", "x.parquet"], "--from 1: the unit is missing: write '1 s'"),
+        (["cut", "a.parquet", "--to", "5 kg", "--out", "x.parquet"], "--to 5 kg: the unit 'kg' does not fit here"),
+        (
+            ["cut", "a.parquet", "--from", "1 s", "--out", "x.parquet"],
+            "begins at 1 s, and the recording ends at 0.04 s",
+        ),
+        (["cut", "a.parquet", "--out", "e.yaml"], "e.yaml: expected a name that ends in .parquet"),
+        (["cut", "a.parquet", "--out", "other.parquet"], "it is not replaced: remove it, or choose another name"),
+        (["cut", "nothing", "--out", "x.parquet"], "no workload 'nothing'"),
+        (["cut", "w.yaml", "--out", "x.parquet"], "'w.yaml' is a synthetic workload; expected a recording"),
+        (["scale", "a.parquet", "--copies", "0", "--out", "x.parquet"], "expected 1 copy or more, found 0"),
+        (["scale", "a.parquet", "--copies", "70000", "--out", "x.parquet"], "more than 65,536 virtual CPUs together"),
+        (["mix", "a.parquet", "--out", "x.parquet"], "expected two recordings or more, found only 'a.parquet'"),
+    ],
+)
+def test_what_no_stream_is_made_of(folder: Path, arguments: list[str], message: str) -> None:
+    recorded(folder / "a.parquet", *SYSCALLS)
+    (folder / "other.parquet").write_text("mine")
+    assert message in refused(vmmsim("stream", *arguments, cwd=folder))
+    assert not (folder / "x.parquet").exists()
+    assert (folder / "other.parquet").read_text() == "mine"
+
+
+def test_a_recording_is_plotted_over_time(folder: Path) -> None:
+    recorded(folder / "a.parquet", *SYSCALLS)
+    for name in ("a.png", "a.svg"):
+        assert vmmsim("show", "a.parquet", "--plot", name, cwd=folder).returncode == 0
+        assert (folder / name).stat().st_size > 1000
+    assert "ends in .png or .svg" in refused(vmmsim("show", "a.parquet", "--plot", "a.pdf", cwd=folder))
+    assert "there is no folder 'no'" in refused(vmmsim("show", "a.parquet", "--plot", "no/a.png", cwd=folder))
+    assert "'m.yaml' is of the kind 'cost-model'" in refused(vmmsim("show", "m.yaml", "--plot", "a.png", cwd=folder))
+    assert "'small' has no recorded time" in refused(vmmsim("show", "w.yaml", "--plot", "a.png", cwd=folder))
+
+
+RECORDED = """\
+document: experiment
+title: recorded
+workloads: {whole: ../a.parquet, part: {document: workload, title: part, extends: ../own.yaml}}
+models: {m: ../m.yaml, host: recording-host/native}
+baseline: m
+"""
+OWN = """\
+document: workload
+title: a window, twice
+recording: a.parquet
+host_costs: m.yaml
+cut: {from: 10 ms, to: 20 ms}
+copies: 2
+"""
+
+
+def test_a_recording_of_ones_own_in_an_experiment(folder: Path) -> None:
+    recorded(folder / "a.parquet", *SYSCALLS)
+    (folder / "own.yaml").write_text(OWN)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "e.yaml").write_text(RECORDED)
+    run = ["run", "sub/e.yaml", "--no-plots", "--out"]
+    assert vmmsim(*run, "out", cwd=folder).returncode == 0
+    assert {(row["workload"], row["model"]): row["events"] for row in totals(folder / "out")} == {
+        ("whole", "m"): "40",
+        ("whole", "host"): "40",
+        ("part", "m"): "20",
+        ("part", "host"): "20",
+    }
+    assert vmmsim(*run, "more", "--set", "workloads.whole.copies=3", cwd=folder).returncode == 0
+    assert totals(folder / "more")[0]["events"] == "120"
+
+
+def totals(directory: Path) -> list[dict[str, str]]:
+    with (directory / "totals.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_messages_about_a_recording_of_ones_own(folder: Path) -> None:
+    recorded(folder / "a.parquet", {"kind": K["cpuid"], "user_ns": 1000})
+    (folder / "sub").mkdir()
+    (folder / "sub" / "e.yaml").write_text(EXPERIMENT.replace("w.yaml", "a.parquet"))
+    assert "write '../a.parquet'" in refused(vmmsim("run", "sub/e.yaml", cwd=folder))
+    (folder / "e.yaml").write_text(EXPERIMENT.replace("w.yaml", "a.parquet"))
+    message = refused(vmmsim("run", "e.yaml", cwd=folder))
+    assert "has no recipe for the event 'cpuid'" in message
+    assert "a workload with 'recording' and 'host_costs' names another" in message
+    (folder / "own.yaml").write_text(OWN)
+    message = refused(vmmsim("show", "own.yaml", cwd=folder))
+    assert "own.yaml:5:6: cut: the window ends at 0.02 s, and the recording at 0.000001 s already" in message
+    (folder / "w.yaml").write_text(WORKLOAD + "copies: 2\n")
+    assert "copies belong to a recording" in refused(vmmsim("show", "w.yaml", cwd=folder))

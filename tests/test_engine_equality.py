@@ -20,7 +20,7 @@ from simulator.engine.base import Engine, Outcome, Replay
 from simulator.engine.compiled.program import NotCompiledError
 from simulator.engine.compiled.walker import CompiledMechanisms
 from simulator.engine.fast import FastEngine
-from simulator.errors import ModelError, RunError
+from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.mechanisms import BY_NAME as MECHANISMS
 from simulator.mechanisms import Parameters
 from simulator.model import CostModel, Device
@@ -223,3 +223,16 @@ def test_a_piece_of_code_of_a_wrong_size_is_refused_alike(engine: str) -> None:
     for each in (FAST[engine], REFERENCE):
         with pytest.raises(ModelError, match="a piece of kernel code has 1000000000000 instructions: expected 1 to"):
             each.run(replay)
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs(), st.lists(models(), min_size=2, max_size=3), timers, st.lists(st.integers(0, 40)))
+def test_several_models_in_one_pass_are_each_as_alone(
+    program: list[list[dict[str, int]]], several: list[CostModel], timer: Fraction | None, cuts: list[int]
+) -> None:
+    events = stream(*program, devices=["disk"], cuts=cuts)
+    replays = [Replay(events, model, timer) for model in several]
+    alone = [outcome(REFERENCE, events, model, timer) for model in several]
+    for engine in (REFERENCE, *FAST.values()):
+        together = engine.run_all(replays)
+        assert [str(each) if isinstance(each, SimulatorError) else each for each in together] == alone

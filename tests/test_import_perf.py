@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from simulator.errors import StreamError
 from simulator.events import BY_CODE
-from simulator.stream import MemoryStream, ParquetStream, check_batch, content_hash, write_parquet
+from simulator.stream import EventStream, ParquetStream, check_batch, content_hash, write_parquet
+from simulator.workload.importers import perf_reader, settle, text
 from simulator.workload.importers.perf import UNREADABLE, ImportReport, import_perf
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
@@ -41,6 +42,7 @@ NEVER_AN_EVENT = {
     "sched:sched_process_exec",
     "sched:sched_process_exit",
     "irq:softirq_entry",
+    "irq:softirq_exit",
     "block:block_rq_complete",
 }
 
@@ -109,7 +111,7 @@ def recording() -> Recording:
 class Imported:
     """What the importer made of a text, row by row."""
 
-    stream: MemoryStream
+    stream: EventStream
     report: ImportReport
 
     def rows(self, cpu: int = 0) -> list[dict[str, int]]:
@@ -157,7 +159,7 @@ def imported(path: Path, text: str) -> Imported:
     return checked(*import_perf(file))
 
 
-def checked(stream: MemoryStream, report: ImportReport) -> Imported:
+def checked(stream: EventStream, report: ImportReport) -> Imported:
     """Every recording, whatever it holds, obeys these laws."""
     result = Imported(stream, report)
     categories = (report.with_event, report.without_event, report.unknown)
@@ -280,6 +282,18 @@ def test_a_sample_survives_parquet(sample: Path, tmp_path: Path) -> None:
     stream, _ = import_perf(sample)
     write_parquet(stream, tmp_path / "sample.parquet")
     assert content_hash(ParquetStream.open(tmp_path / "sample.parquet")) == content_hash(stream)
+
+
+def test_rows_that_do_not_fit_in_memory_are_the_same(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = content_hash(import_perf(sample)[0])
+    monkeypatch.setattr(text, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(perf_reader, "BUFFER_BYTES", 2000)
+    monkeypatch.setattr(settle, "ROWS_PER_BATCH", 7)
+    stream, _ = import_perf(sample)
+    assert content_hash(stream) == whole
+    sizes = [len(batch) for vcpu in range(stream.header.vcpus) for batch in stream.batches(vcpu)]
+    assert len(sizes) > 20
+    assert max(sizes) == 7
 
 
 def test_forks_copy_and_protect(tmp_path: Path) -> None:
@@ -783,6 +797,27 @@ def disk_wait(recording: Recording, waker: int) -> None:
     recording.switch(0, 0, 8, 530)
 
 
+@pytest.mark.parametrize(("woken_at", "by"), [(3.5, "timer"), (5.5, "timer"), (7, "task")])
+def test_deferred_work_lasts_until_its_end_is_told(
+    woken_at: float, by: str, recording: Recording, tmp_path: Path
+) -> None:
+    """Task 7 is interrupted from 3 to 4 us, with deferred work from 5 to 6: what wakes task 8 then is its timer."""
+    recording.syscall(0, 7, 0)
+    recording.syscall(1, 8, 0)
+    recording.add(0, 7, 0.2, "irq:softirq_entry", "vec=1 [action=TIMER]")
+    recording.add(0, 7, 0.3, "irq:softirq_exit", "vec=1 [action=TIMER]")
+    recording.switch(1, 8, 0, 1)
+    recording.timer(0, 7, 3, "entry")
+    recording.timer(0, 7, 4, "exit")
+    recording.add(0, 7, 5, "irq:softirq_entry", "vec=1 [action=TIMER]")
+    recording.add(0, 7, 6, "irq:softirq_exit", "vec=1 [action=TIMER]")
+    recording.wake(0, 7, 8, woken_at, target=1)
+    recording.lines.sort(key=lambda line: line.split("]")[1])
+    recording.switch(1, 0, 8, 9)
+    recording.sysret(1, 8, 10)
+    assert imported(tmp_path, recording.text()).report.waits == {by: 1}
+
+
 def test_a_task_waits_for_its_disk_request(recording: Recording, tmp_path: Path) -> None:
     disk_wait(recording, waker=1)
     result = imported(tmp_path, recording.text())
@@ -992,6 +1027,19 @@ def test_a_file_cut_in_a_line_is_refused(recording: Recording, tmp_path: Path, c
     recording.syscall(0, 7, 1)
     with pytest.raises(StreamError, match=r"recording\.txt:2: .*middle of a line"):
         imported(tmp_path, recording.text()[:-cut])
+
+
+def test_time_passes_in_lines_whose_fields_cannot_be_read(recording: Recording, tmp_path: Path) -> None:
+    for at in range(200):
+        recording.syscall(0, 7, at)
+    recording.add(0, 7, 300, "raw_syscalls:sys_enter", "NR seven")
+    recording.add(0, 7, 400, "sched:sched_switch", "prev_comm=x")
+    result = imported(tmp_path, recording.text())
+    assert result.report.unknown == {UNREADABLE: 2}
+    assert result.stream.header.recorded_ns == 400_000
+    recording.syscall(0, 7, 350)
+    with pytest.raises(StreamError, match=r"recording\.txt:203: time runs backward"):
+        imported(tmp_path, recording.text())
 
 
 def test_time_that_runs_backward_is_refused(recording: Recording, tmp_path: Path) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from recordings import COSTS, HOST, recordings
 from support import K, replay, simple_model, stream
 
 from simulator.errors import ModelError
 from simulator.workload.recorded import Clipping, WithoutHostCosts
 
 pytestmark = pytest.mark.usefixtures("each_engine")
-
-HOST = {K["syscall"]: 7, K["page_fault"]: 30, K["disk_request"]: 11, K["wake"]: 0}
-COSTS = {"syscall": "7 ns", "page_fault": "30 ns", "disk_request": "11 ns", "wake": "0 ns"}
 
 
 def test_costs_come_off_kernel_then_user_then_idle_time() -> None:
@@ -64,36 +61,6 @@ def test_delays_count_from_the_end_of_the_event() -> None:
     rows = [{"kind": K["disk_request"], "posts": 1, "post_delay_ns": 50}, {"kind": K["wake"], "posts": 2}]
     (batch,) = WithoutHostCosts.of(stream(rows), HOST).batches(0)
     assert batch.column("post_delay_ns").tolist() == [39, 0]
-
-
-@st.composite
-def recordings(draw: st.DrawFn) -> list[list[dict[str, int]]]:
-    """Two virtual CPUs as a recorder would see them: gaps of at least the cost before, waits that were met on time."""
-    now = [0, 0]
-    vcpus: list[list[dict[str, int]]] = [[], []]
-    signals: dict[int, int] = {0: 0}
-    owed = [0, 0]
-    for number in range(1, draw(st.integers(2, 30))):
-        cpu = draw(st.integers(0, 1))
-        kind = draw(st.sampled_from(sorted(HOST)))
-        gap = draw(st.integers(0, 50))
-        compute = owed[cpu] + gap if gap else 0  # without a gap: another event of the same moment
-        row = {"kind": kind, "kernel_ns": compute}
-        ready = now[cpu] + compute
-        if compute and draw(st.booleans()):
-            signal = draw(st.sampled_from(sorted(signals)))
-            latency = draw(st.integers(0, 40))
-            begin = max(ready, signals[signal] + latency)
-            row |= {"waits": signal, "wait_latency_ns": latency, "idle_ns": begin - ready}
-            ready = begin
-        if draw(st.booleans()):
-            delay = HOST[kind] + (0 if compute else owed[cpu]) + draw(st.integers(0, 60))
-            row |= {"posts": number, "post_delay_ns": delay}
-            signals[number] = ready + delay
-        now[cpu] = ready
-        owed[cpu] = HOST[kind] + (0 if compute else owed[cpu])
-        vcpus[cpu].append(row)
-    return [vcpu or [{"kind": K["wake"]}] for vcpu in vcpus]
 
 
 @settings(max_examples=300, deadline=None)

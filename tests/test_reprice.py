@@ -52,7 +52,7 @@ KINDS = (
 def workload(events: MemoryStream, timer: Fraction | None = None, interacts: bool = False) -> Workload:
     batches = (batch for vcpu in range(events.header.vcpus) for batch in events.batches(vcpu))
     kinds = {int(kind) for batch in batches for kind in batch.columns["kind"]} | {K["user_compute"]}
-    return Workload("w", events, timer, frozenset(kinds), frozenset(), 0, interacts=interacts)
+    return Workload("w", events, timer, frozenset(kinds), frozenset(), 0, 0, interacts=interacts)
 
 
 def replayed(work: Workload, model: CostModel) -> Replayed:

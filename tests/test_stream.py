@@ -165,6 +165,32 @@ def test_values_that_do_not_fit_their_column_are_refused(tmp_path: Path) -> None
         read_all(path)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"recorded_ns": -1},
+        {"recorded_ns": 10**17},
+        {"history": [{"operation": "cut"}]},
+        {"history": [{"operation": "mix", "tool": "t", "parameters": {}, "inputs": ["a"]}]},
+        {"history": 3},
+    ],
+)
+def test_headers_that_say_what_cannot_be_are_refused(tmp_path: Path, header: dict[str, object]) -> None:
+    path = written(tmp_path, ROWS)
+    rewritten(path, pq.read_table(path), **header)
+    with pytest.raises(StreamError, match="not a readable event stream"):
+        ParquetStream.open(path)
+
+
+def test_a_header_without_a_history_is_read_as_ever(tmp_path: Path) -> None:
+    path = written(tmp_path, ROWS)
+    table = pq.read_table(path)
+    metadata = json.loads(table.schema.metadata[b"vmmsim"])
+    assert metadata.pop("history") == []
+    pq.write_table(table.replace_schema_metadata({b"vmmsim": json.dumps(metadata).encode()}), path)
+    assert ParquetStream.open(path).header.history == ()
+
+
 @pytest.mark.parametrize("vcpus", [[0, 7], [7, 7], [-1, -1]])
 def test_row_groups_hold_one_virtual_cpu_of_those_there_are(tmp_path: Path, vcpus: list[int]) -> None:
     path = written(tmp_path, ROWS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -84,3 +85,26 @@ def test_cycles_are_printed_exactly_with_their_sign(ticks: int) -> None:
 )
 def test_seconds_of_small_and_negative_times(ticks: int, text: str) -> None:
     assert Clock(1000).seconds(ticks) == text
+
+
+@pytest.mark.parametrize("sign", ["±", "+-", "+/-", " ± "])
+def test_a_cost_with_a_spread_has_a_low_and_a_high(sign: str) -> None:
+    spread = Cost.parse_spread(f"1500{sign}200.5 cycles")
+    assert spread is not None
+    assert [str(cost) for cost in spread] == ["1500 cycles", "1299.5 cycles", "1700.5 cycles"]
+    assert Cost.parse_spread("1500 cycles") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("200 ± 200.001 cycles", "a cost cannot be negative, and the low of '200 ± 200.001 cycles' is"),
+        ("200 ± -1 cycles", "a cost cannot be negative, found '-1 cycles'"),
+        ("200 ± 1", "the unit is missing: write '200 cycles'"),
+        ("200 ± 1 apples", "the unit 'apples' does not fit here"),
+        ("200 ± 0.0001 cycles", "a whole number of thousandths of a cycle"),
+    ],
+)
+def test_spreads_that_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Cost.parse_spread(text)

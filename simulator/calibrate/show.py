@@ -8,8 +8,8 @@ from typing import Any
 
 from simulator.calibrate.documents import error_text, estimate_as_data, figure_as_data
 from simulator.calibrate.fit import Estimate, Fit
-from simulator.report.show import View
 from simulator.report.tables import MISSING, Column, Grid, comparison_table, grid_table
+from simulator.report.view import View
 from simulator.result import ComparisonRow, frame
 
 _COLUMNS = (

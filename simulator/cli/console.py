@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.run import Progress
+    from simulator.replaying import Progress
 
 _PIPED_WIDTH = 160
 
@@ -70,3 +71,9 @@ def watched() -> Iterator[Progress | None]:
         timer.cancel()
         timer.join()
         bar.stop()
+
+
+def labels(directories: Sequence[Path]) -> list[str]:
+    """Return what to call results: the names of their directories, or the whole paths if two have the same name."""
+    names = [path.resolve().name for path in directories]
+    return names if len(set(names)) == len(names) else [str(path) for path in directories]

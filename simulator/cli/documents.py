@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.console import print_view
+from simulator.cli.console import print_view, watched
 from simulator.cli.options import AsJson, app, exit_codes
 from simulator.errors import InputError
+
+if TYPE_CHECKING:
+    from simulator.workload.summary import Summary
 
 
 @app.command()
@@ -47,14 +51,34 @@ def show(
     what: Annotated[
         str, typer.Argument(help="A cost model, a workload, operations, an event stream, or the directory of a result.")
     ],
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw a recording over time, as PNG or SVG by the file's suffix."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a cost model charges, what a workload holds, or what came out of a run."""
+    """Show what a cost model charges, what a workload or recording holds, or what came out of a run."""
     from simulator.report import show as views
 
     path = Path(what)
-    view = views.result(path) if (path / "result.json").is_file() else views.document(any_document(what))
+    if (path / "result.json").is_file():
+        if plot is not None:
+            raise InputError(f"--plot draws a recording over time; the plots of a result are in {path / 'plots'}")
+        print_view(views.result(path), as_json)
+        return
+    with watched() as progress:
+        if progress:
+            progress(f"reading {what}", 0, 0)
+        view = views.document(any_document(what), _drawing(plot) if plot else None)
     print_view(view, as_json)
+
+
+def _drawing(path: Path) -> Callable[[Summary, str], None]:
+    """Return what draws a recording into a file."""
+    from simulator.report.plots.timeline import check_plot_target, write_timeline
+
+    check_plot_target(path)
+    return partial(write_timeline, path=path)
 
 
 @app.command(name="list")

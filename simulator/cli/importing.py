@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,48 +13,80 @@ from simulator.cli.console import print_view, watched
 from simulator.cli.options import AsJson, app, exit_codes
 from simulator.errors import InputError
 
+if TYPE_CHECKING:
+    from simulator.replaying import Progress
+    from simulator.stream import EventStream
+    from simulator.workload.importers.perf import ImportReport
+
 importers = typer.Typer(help="Turn a recording into an event stream.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(importers, name="import")
+
+
+Out = Annotated[Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")]
+Title = Annotated[str | None, typer.Option("--title", help="What was recorded.")]
+About = Annotated[
+    list[str],
+    typer.Option("--about", metavar="KEY=TEXT", help="Say where and how it was recorded; kept in the file's header."),
+]
 
 
 @importers.command()
 @exit_codes
 def perf(
     file: Annotated[
-        Path, typer.Argument(help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`; .gz too.")
+        Path,
+        typer.Argument(help="Text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`, or .gz, .xz, .zst."),
     ],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The Parquet file; default FILE's name, in this folder.")
-    ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="What was recorded.")] = None,
-    about: Annotated[
-        list[str],
-        typer.Option(
-            "--about", metavar="KEY=TEXT", help="Say where and how it was recorded; kept in the file's header."
-        ),
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    out: Out = None,
+    title: Title = None,
+    about: About = [],  # noqa: B006 (typer wants a literal default)
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
-    from simulator.report.show import import_report
-    from simulator.stream import check_stream_target, write_parquet
     from simulator.workload.importers.perf import import_perf
 
-    target = out or Path(file.name.split(".")[0] + ".parquet")
+    def read(progress: Progress | None) -> tuple[EventStream, ImportReport]:
+        tell = partial(progress, f"reading {file.name}") if progress else None
+        return import_perf(file, title, dict(map(key_and_text, about)), tell)
+
+    _import(read, out or Path(file.name.split(".")[0] + ".parquet"), as_json)
+
+
+@importers.command()
+@exit_codes
+def perf_data(
+    file: Annotated[Path, typer.Argument(help="What `perf record` wrote (perf.data); `perf` itself reads it.")],
+    out: Out = None,
+    title: Title = None,
+    about: About = [],  # noqa: B006 (typer wants a literal default)
+    as_json: AsJson = False,
+) -> None:
+    """Import a file of `perf record`; needs `perf`."""
+    from simulator.workload.importers.perf_data import import_perf_data
+
+    def read(progress: Progress | None) -> tuple[EventStream, ImportReport]:
+        if progress:
+            progress(f"reading {file.name} through perf script", 0, 0)
+        return import_perf_data(file, title, dict(map(key_and_text, about)))
+
+    _import(read, out or Path(file.name.split(".")[0] + ".parquet"), as_json)
+
+
+def _import(read: Callable[[Progress | None], tuple[EventStream, ImportReport]], target: Path, as_json: bool) -> None:
+    """Import with ``read``, write the stream to ``target``, and print what became of each line."""
+    from simulator.report.show import import_report
+    from simulator.stream import check_stream_target, write_parquet
+    from simulator.workload.importers.settle import COLUMNS
+
     check_stream_target(target)
     with watched() as progress:
-        stream, report = import_perf(
-            file,
-            title,
-            provenance=dict(_key_and_text(entry) for entry in about),
-            progress=lambda done, total: progress(f"reading {file.name}", done, total) if progress else None,
-        )
-    write_parquet(stream, target)
-    view = import_report(report, stream.header, target)
-    print_view(view, as_json)
+        stream, report = read(progress)
+    write_parquet(stream, target, COLUMNS)
+    print_view(import_report(report, stream.header, target), as_json)
 
 
-def _key_and_text(entry: str) -> tuple[str, str]:
+def key_and_text(entry: str) -> tuple[str, str]:
+    """Split what --about says: KEY=TEXT."""
     key, equals, text = entry.partition("=")
     if not (key and equals and text):
         raise InputError(f"--about {entry}: expected KEY=TEXT, such as machine='Linux 6.18 on a laptop'")

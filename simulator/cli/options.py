@@ -17,7 +17,24 @@ WRONG_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirecto
 
 F = TypeVar("F", bound=Callable[..., None])
 
-VERBS = ("run", "sweep", "validate", "show", "list", "import", "calibrate", "schema")
+VERBS = (
+    "run",
+    "sweep",
+    "estimate",
+    "compare",
+    "explain",
+    "breakeven",
+    "sensitivity",
+    "record",
+    "import",
+    "export",
+    "stream",
+    "validate",
+    "show",
+    "list",
+    "calibrate",
+    "schema",
+)
 """The commands in the order in which `vmmsim --help` lists them."""
 
 
@@ -42,6 +59,9 @@ Jobs = Annotated[
         min=1,
         help="Processes to replay in; default: as many as CPUs where that pays. The result is the same.",
     ),
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="fast; or reference, event by event, which is the definition of correct.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 

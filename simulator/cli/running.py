@@ -6,19 +6,22 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, Jobs, Settings, app, exit_codes
+from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Jobs, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
+    from simulator.replaying import Progress
     from simulator.report.collection import Collection
     from simulator.result import Result
-    from simulator.run import Progress
+
+_ANY_RECORDING = "any-recording"
 
 
 @app.command()
@@ -27,7 +30,8 @@ def run(
     experiment: Annotated[
         str,
         typer.Argument(
-            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it."
+            help="An experiment: a YAML file, or a name that `vmmsim list` shows; or a directory: all that are in it; "
+            "or a recording in Parquet: the experiment `any-recording` with it."
         ),
     ],
     *,
@@ -45,18 +49,24 @@ def run(
             "again, without a replay.",
         ),
     ] = None,
+    engine: EngineName = "fast",
 ) -> None:
     """Run an experiment and write result.json, CSV files, plots and report.html."""
     from simulator.report.writer import check_target, totals_as_json, write_result
 
-    path = _experiment_or_folder(experiment)
+    if experiment.endswith(".parquet"):
+        path, target = _experiment_or_folder(_ANY_RECORDING), out or Path("results") / Path(experiment).stem
+        settings = [f"workloads.recording={experiment}", *settings]
+    else:
+        path = _experiment_or_folder(experiment)
+        target = out or Path("results") / path.stem
+    asked = _Asked(settings, earlier, engine, jobs)
     if path.is_dir():
-        _run_folder(path, out, settings, jobs, as_json=as_json, plots=plots, earlier=earlier)
+        _run_folder(path, out, asked, as_json=as_json, plots=plots)
         return
-    target = out or Path("results") / path.stem
     check_target(target)
     with watched() as progress:
-        result, resolved_yaml = _replayed(path, settings, progress, earlier, jobs)
+        result, resolved_yaml = _replayed(path, asked, progress)
         if progress and plots and result.plots:
             progress("drawing plots", 0, 0)
         write_result(result, target, resolved_yaml, plots)
@@ -87,32 +97,33 @@ def _experiment_or_folder(reference: str) -> Path:
         return folder
 
 
-def _replayed(
-    path: Path, settings: Sequence[str], progress: Progress | None, earlier: Path | None, jobs: int | None
-) -> tuple[Result, str]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of each experiment: overrides, an earlier result to begin from, the engine, how many processes."""
+
+    settings: Sequence[str]
+    earlier: Path | None
+    engine: str
+    jobs: int | None
+
+
+def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Result, str]:
     """Load and run an experiment; return its result, and its input with all that it refers to."""
+    from simulator.engine import engine_named
     from simulator.executors import Where
     from simulator.report.reader import load_result
     from simulator.run import run_experiment
     from simulator.spec.build import load_experiment
     from simulator.spec.node import plain, readable
 
-    found = load_result(earlier) if earlier else None
-    loaded = load_experiment(path, settings)
-    result = run_experiment(loaded, progress=progress, earlier=found, where=Where(jobs=jobs))
+    engine = engine_named(asked.engine)
+    found = load_result(asked.earlier) if asked.earlier else None
+    loaded = load_experiment(path, asked.settings)
+    result = run_experiment(loaded, engine, progress=progress, earlier=found, where=Where(jobs=asked.jobs))
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
 
-def _run_folder(
-    folder: Path,
-    out: Path | None,
-    settings: Sequence[str],
-    jobs: int | None,
-    *,
-    as_json: bool,
-    plots: bool,
-    earlier: Path | None,
-) -> None:
+def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool, plots: bool) -> None:
     """Run all experiments of a folder; one that fails is reported, and the others go on."""
     from simulator.report.collection import collecting
     from simulator.spec.build import experiments_in
@@ -122,12 +133,12 @@ def _run_folder(
     target = out or Path("results") / name
     faults: list[Exception] = []
     accounts: dict[str, Mapping[str, Any]] = {}
-    with collecting(target, name, settings) as collection, watched() as progress:
+    with collecting(target, name, asked.settings) as collection, watched() as progress:
         for number, path in enumerate(paths, 1):
             part = _part(progress, path.stem, number, len(paths))
             try:
-                before = earlier / path.stem if earlier else None
-                result, resolved_yaml = _replayed(path, settings, part, before, jobs)
+                before = asked.earlier / path.stem if asked.earlier else None
+                result, resolved_yaml = _replayed(path, replace(asked, earlier=before), part)
                 collection.add(path.stem, result, resolved_yaml, plots)
                 accounts[path.stem] = result.metadata.get("earlier", {})
             except (SimulatorError, OSError) as error:
@@ -138,8 +149,8 @@ def _run_folder(
             for warning in entry.warnings:
                 print(f"warning: {entry.name}: {warning}", file=sys.stderr)
     _print_collection(collection, target, as_json)
-    if earlier and not as_json:
-        _print_account(earlier, accounts)
+    if asked.earlier and not as_json:
+        _print_account(asked.earlier, accounts)
     if faults:
         refused = len(faults) == len(paths) and all(isinstance(e, (InputError, *WRONG_PATH)) for e in faults)
         raise typer.Exit(2 if refused else 1)
@@ -188,11 +199,16 @@ def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _print_result(result: Any, target: Path) -> None:
-    from simulator.report import tables
-    from simulator.result import ComparisonRow, TotalsRow, frame
+    from simulator.report import blame, tables
+    from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 
     terminal = console()
-    terminal.print(tables.totals_table(frame(result.totals, TotalsRow), result.baseline))
+    if "blame" in result.plots:
+        rows = blame.blame(result.totals, result.breakdown, result.baseline)
+        terminal.print(blame.blame_table(rows, result.baseline))
+    else:
+        totals, uncertainty = frame(result.totals, TotalsRow), frame(result.uncertainty, UncertaintyRow)
+        terminal.print(tables.totals_table(totals, result.baseline, uncertainty))
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from operator import add
-from typing import Protocol
 
 from simulator.actions import ActionCounts
+from simulator.errors import SimulatorError
 from simulator.model import CostModel
 from simulator.stream import EventStream
 
@@ -71,11 +72,12 @@ class Outcome:
         return sum(cpu.busy for cpu in self.vcpus)
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Replays an event stream under a cost model."""
 
     name: str
 
+    @abstractmethod
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows and return counts and times.
 
@@ -83,3 +85,16 @@ class Engine(Protocol):
             ModelError: an event has no recipe.
             RunError: the replay cannot end: a wait that nothing ends, a halt that nothing interrupts.
         """
+
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one stream under several models: in one pass over it if the engine can, else one after the other.
+
+        All replays have the same stream. Returns what came of each; in place of an outcome, the error that ended it.
+        """
+        return [self._outcome_or_error(replay, progress) for replay in replays]
+
+    def _outcome_or_error(self, replay: Replay, progress: Progress | None) -> Outcome | SimulatorError:
+        try:
+            return self.run(replay, progress)
+        except SimulatorError as error:
+            return error

@@ -9,25 +9,35 @@ reference engine. All that is shared is in ``vcpu.py``, which both engines use.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.compiled import available
+from simulator.engine.one_pass import BeyondEngineError, UnderWay, to_the_end
 from simulator.engine.physical import Steps
+from simulator.engine.shared import SharedStream
 from simulator.engine.stretch import PlainStretching, Stretching, Walker
-from simulator.engine.vcpu import Row, VirtualCpu, outcome
+from simulator.engine.vcpu import Row, VirtualCpu
 from simulator.engine.world import World
+from simulator.errors import SimulatorError
 from simulator.model import Pricing
-from simulator.stream import Batch
+from simulator.stream import COLUMNS, Batch, ParquetStream
+
+if TYPE_CHECKING:
+    from simulator.engine.compiled.joint import Joint, Progressed
 
 _ROWS_THAT_PAY = 500_000
 """Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
+_OF_TIME = frozenset(column.name for column in COLUMNS) - {"idle_ns", "task", "space", "page", "site", "number"}
+"""The columns that matter where no mechanism has state."""
 
 
-class FastEngine:
+class FastEngine(Engine):
     """Replays by the stretch; see ``engine.base.Engine``.
 
     ``compiled``: whether mechanisms with state are compiled, if numba is installed; by default where a replay has so
@@ -41,38 +51,74 @@ class FastEngine:
 
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
-        if self._pays(replay):
-            from simulator.engine.compiled.program import NotCompiledError
-            from simulator.engine.compiled.walker import CompiledMechanisms, TooLargeError
+        outcome = self.run_all([replay], progress)[0]
+        if isinstance(outcome, SimulatorError):
+            raise outcome
+        return outcome
 
-            try:
-                return _run(replay, CompiledMechanisms, progress)
-            except (NotCompiledError, TooLargeError):
-                pass  # the plain way has no such limits, and equal outcomes
-        return _run(replay, PlainStretching, progress)
+    def run_all(self, replays: Sequence[Replay], progress: Progress | None = None) -> list[Outcome | SimulatorError]:
+        """Replay one stream under several models in one pass over it, side by side where they are compiled.
 
-    def _pays(self, replay: Replay) -> bool:
+        See ``engine.base.Engine``.
+        """
+        compiled = [self._compiles(replay) for replay in replays]
+        found = _in_one_pass(replays, compiled, progress)
+        for i, each in enumerate(found):
+            if isinstance(each, BeyondEngineError):  # the plain way has no such limits, and equal outcomes
+                found[i] = _in_one_pass([replays[i]], [False], progress)[0]
+        return [each for each in found if not isinstance(each, BeyondEngineError)]
+
+    def _compiles(self, replay: Replay) -> bool:
         wanted = replay.rows >= _ROWS_THAT_PAY if self._compiled is None else self._compiled
         return wanted and available()
 
 
-def _run(replay: Replay, build: Callable[[Pricing, int], Stretching], progress: Progress | None) -> Outcome:
-    pricing = replay.model.start()
-    mechanisms = build(pricing, replay.stream.header.vcpus)
-    world = World(replay, pricing, mechanisms)
-    vcpus = [_ByStretch(world, number, progress, mechanisms) for number in range(replay.stream.header.vcpus)]
-    for vcpu in vcpus:
-        world.env.process(vcpu.run(vcpus))
-    world.env.run()
-    return outcome(world, vcpus)
+def _in_one_pass(
+    replays: Sequence[Replay], compiled: Sequence[bool], progress: Progress | None
+) -> list[Outcome | SimulatorError | BeyondEngineError]:
+    """Replay one stream; return what came of each replay, or what ended it."""
+    pricings = [replay.model.start() for replay in replays]
+    source = replays[0].stream
+    if isinstance(source, ParquetStream) and not any(pricing.has_state for pricing in pricings):
+        source = source.narrowed(_OF_TIME)
+    stream = SharedStream(source, len(replays))
+    under_way: list[UnderWay | BeyondEngineError] = []
+    for reader, (replay, pricing) in enumerate(zip(replays, pricings, strict=True)):
+        try:
+            under_way.append(_begin(replay, pricing, stream, reader, progress, compiled=compiled[reader]))
+        except BeyondEngineError as error:
+            stream.leave(reader)
+            under_way.append(error)
+    to_the_end([each for each in under_way if isinstance(each, UnderWay)], threads=any(compiled))
+    return [each if isinstance(each, BeyondEngineError) else each.failed or each.outcome() for each in under_way]
+
+
+def _begin(
+    replay: Replay, pricing: Pricing, stream: SharedStream, reader: int, progress: Progress | None, *, compiled: bool
+) -> UnderWay:
+    """Begin a replay, its mechanisms compiled if that is wanted and some have state.
+
+    Raises:
+        BeyondEngineError: the kernel does not know one of them.
+    """
+    vcpus = stream.header.vcpus
+    if not (compiled and pricing.has_state):
+        plain = PlainStretching(pricing, vcpus)
+        world = World(replay, pricing, plain, stream, reader)
+        return UnderWay(world, [_ByWalker(world, number, progress, plain) for number in range(vcpus)])
+    from simulator.engine.compiled.joint import Joint
+    from simulator.engine.compiled.walker import CompiledMechanisms
+
+    mechanisms = CompiledMechanisms(pricing, vcpus)
+    world = World(replay, pricing, mechanisms, stream, reader)
+    if vcpus == 1:
+        return UnderWay(world, [_ByWalker(world, 0, progress, mechanisms)])
+    joint = Joint(world.env, mechanisms, vcpus)
+    return UnderWay(world, [_Jointly(world, number, progress, joint) for number in range(vcpus)], joint.settle)
 
 
 class _ByStretch(VirtualCpu):
     """A virtual CPU that takes its rows by the stretch."""
-
-    def __init__(self, world: World, number: int, progress: Progress | None, mechanisms: Stretching) -> None:
-        super().__init__(world, number, progress)
-        self._mechanisms = mechanisms
 
     def _rows(self, batch: Batch, first: int, census: Census) -> Steps:
         shared = np.flatnonzero(touches_shared(batch)).tolist()
@@ -80,24 +126,24 @@ class _ByStretch(VirtualCpu):
         if ticks is not None and self._world.quiet and not self._disturbed and not shared:
             yield from self._run(ticks)
             return
-        walker = self._mechanisms.walker(batch, self._world.prices, self.number, ahead=len(self._peers) == 1)
-        if walker is None:
+        if not self._prepare(batch):
             for row in range(len(batch)):
                 yield from self._full_row(Row(batch, row, first + row))
             return
         begin = 0
         for row in shared:
-            yield from self._stretch(walker, begin, row)
+            yield from self._stretch(2 * begin, 2 * row)
             yield from self._full_row(Row(batch, row, first + row))
             begin = row + 1
-        yield from self._stretch(walker, begin, len(batch))
+        yield from self._stretch(2 * begin, 2 * len(batch))
 
-    def _stretch(self, walker: Walker, begin: int, end: int) -> Steps:
-        """Take rows that touch nothing shared, from ``begin`` up to, and without, ``end``."""
-        step = 2 * begin
-        while step < 2 * end:
-            step, ticks = walker.walk(step, 2 * end, self._budget())
-            yield from self._run(ticks)
+    @abstractmethod
+    def _prepare(self, batch: Batch) -> bool:
+        """Make ready for the stretches of a batch; return whether 64 bits hold what it takes."""
+
+    @abstractmethod
+    def _stretch(self, step: int, stop: int) -> Steps:
+        """Take steps of rows that touch nothing shared, from ``step`` up to, and without, ``stop``."""
 
     def _budget(self) -> int | None:
         """Return how long, in ticks, rows may run until an interrupt is due or a time slice ends; None: for ever.
@@ -114,3 +160,44 @@ class _ByStretch(VirtualCpu):
         if self._world.contended:
             limits.append(self._slice_end - self._now)
         return min(limits, default=None)
+
+
+class _ByWalker(_ByStretch):
+    """A virtual CPU that finds by itself how far it gets."""
+
+    def __init__(self, world: World, number: int, progress: Progress | None, mechanisms: Stretching) -> None:
+        super().__init__(world, number, progress)
+        self._mechanisms = mechanisms
+        self._walker: Walker | None = None
+
+    def _prepare(self, batch: Batch) -> bool:
+        alone = len(self._peers) == 1
+        self._walker = self._mechanisms.walker(batch, self._world.prices, self.number, ahead=alone)
+        return self._walker is not None
+
+    def _stretch(self, step: int, stop: int) -> Steps:
+        assert self._walker is not None, "prepared"
+        while step < stop:
+            step, ticks = self._walker.walk(step, stop, self._budget())
+            yield from self._run(ticks)
+
+
+class _Jointly(_ByStretch):
+    """A virtual CPU whose stretches are taken together with those of the others."""
+
+    def __init__(self, world: World, number: int, progress: Progress | None, joint: Joint) -> None:
+        super().__init__(world, number, progress)
+        self._joint = joint
+
+    def _prepare(self, batch: Batch) -> bool:
+        self._joint.load(self.number, batch)
+        return True
+
+    def _stretch(self, step: int, stop: int) -> Steps:
+        while step < stop:
+            done: Progressed = yield self._joint.begin(self.number, step, stop, self._budget(), self._turn())
+            step, ticks, last = done
+            self.busy += ticks
+            if self._world.contended:
+                self._world.cpus.busy[self._physical] += ticks
+            yield from self._run(last)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.engine.base import Outcome, Progress, Replay
+from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.ledger import ASK, PlainMechanisms
 from simulator.engine.physical import Steps
+from simulator.engine.shared import SharedStream
 from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
 from simulator.stream import Batch
 
 
-class ReferenceEngine:
+class ReferenceEngine(Engine):
     """Replays event by event on SimPy; see ``engine.base.Engine``."""
 
     name = "reference"
@@ -25,7 +26,8 @@ class ReferenceEngine:
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
         pricing = replay.model.start()
-        world = World(replay, pricing, PlainMechanisms(pricing, replay.stream.header.vcpus))
+        asked = PlainMechanisms(pricing, replay.stream.header.vcpus)
+        world = World(replay, pricing, asked, SharedStream(replay.stream, 1))
         vcpus = [_RowByRow(world, number, progress) for number in range(replay.stream.header.vcpus)]
         for vcpu in vcpus:
             world.env.process(vcpu.run(vcpus))

@@ -51,8 +51,8 @@ class VirtualCpu(ABC):
         self._peers = peers
         yield from self._take_physical()
         first = 0
-        for batch in self._world.stream.batches(self.number):
-            census = Census.of(batch)
+        for batch, census in self._world.stream.batches(self.number, self._world.reader):
+            self._world.batches_taken += 1
             self.ledger.count(census)
             yield from self._rows(batch, first, census)
             first += len(batch)

@@ -7,6 +7,7 @@ import simpy
 from simulator.engine.base import Replay
 from simulator.engine.ledger import ASK, Asked, Prices
 from simulator.engine.physical import DeviceQueue, PhysicalCpus, Signals
+from simulator.engine.shared import SharedStream
 from simulator.errors import ModelError, RunError, did_you_mean
 from simulator.events import INTERRUPT, INTERRUPT_COMPLETION
 from simulator.model import Pricing
@@ -15,10 +16,12 @@ from simulator.model import Pricing
 class World:
     """The shared part of one replay: time, prices, physical CPUs, devices, signals."""
 
-    def __init__(self, replay: Replay, pricing: Pricing, asked: Asked) -> None:
+    def __init__(self, replay: Replay, pricing: Pricing, asked: Asked, stream: SharedStream, reader: int = 0) -> None:
         machine = replay.model.machine
         self.env = simpy.Environment(initial_time=0)
-        self.stream = replay.stream
+        self.stream = stream
+        self.reader = reader
+        self.batches_taken = 0
         self.model = replay.model
         self.prices = Prices(pricing, asked)
         self.signals = Signals()

@@ -33,6 +33,7 @@ _ALTERNATIVES = {
     "overhead-by-source": "Bars of busy time over the baseline by source and model, what is saved to the left of zero",
     "performance": "Bars of the performance in percent of the baseline's, for each workload and model",
     "slowdown": "Bars of the total time relative to the baseline, for each workload and model",
+    "blame": "Busy time relative to the baseline, for each workload and model, with the event that costs most of it",
     "cost-per-event": "Bars of the cycles per event on a logarithmic axis, for each workload and model",
 }
 
@@ -64,11 +65,12 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     provenance: Mapping[str, object],
     baseline: str | None = None,
     remarks: Sequence[str] = (),
+    uncertainty: pd.DataFrame | None = None,
 ) -> str:
     """Return the page.
 
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
-    below the comparison.
+    below the comparison; ``uncertainty`` has between what totals lie.
     """
     figures, sources = footnoted(comparison_grid(comparison))
     return (
@@ -77,7 +79,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
         .render(
             title=title,
             description=description,
-            totals=totals_grid(totals),
+            totals=totals_grid(totals, uncertainty),
             baseline=baseline,
             comparison=figures,
             sources=sources,

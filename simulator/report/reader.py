@@ -12,9 +12,18 @@ from typing import Any, TypeVar, get_type_hints
 from simulator.errors import InputError
 from simulator.replays import from_document
 from simulator.report.writer import RESULT_FILE, as_json, columns
-from simulator.result import SCHEMA_VERSION, BreakdownRow, ComparisonRow, Replayed, Result, TotalsRow, exact_cycles
+from simulator.result import (
+    SCHEMA_VERSION,
+    BreakdownRow,
+    ComparisonRow,
+    Replayed,
+    Result,
+    TotalsRow,
+    UncertaintyRow,
+    exact_cycles,
+)
 
-R = TypeVar("R", TotalsRow, BreakdownRow, ComparisonRow)
+R = TypeVar("R", TotalsRow, BreakdownRow, ComparisonRow, UncertaintyRow)
 
 _OF_ITS_OWN = ("warnings", "notes", "remarks", "sources", "totals", "replays")
 """The keys of result.json that are no metadata."""
@@ -66,7 +75,7 @@ def _document(directory: Path) -> dict[str, Any]:
 
 def _result(directory: Path, document: Mapping[str, Any]) -> Result:
     experiment = document["experiment"]
-    compared = directory / "comparison.csv"
+    compared, bounded = directory / "comparison.csv", directory / "uncertainty.csv"
     return Result(
         title=str(experiment["title"]),
         description=str(experiment.get("description", "")),
@@ -81,6 +90,7 @@ def _result(directory: Path, document: Mapping[str, Any]) -> Result:
         sources={name: tuple(kinds) for name, kinds in document.get("sources", {}).items()},
         replays=tuple(_replays(directory, document)),
         metadata={key: value for key, value in document.items() if key not in _OF_ITS_OWN},
+        uncertainty=tuple(_rows(bounded, UncertaintyRow)) if bounded.exists() else (),
     )
 
 

@@ -3,61 +3,60 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.table import Table
 
-from simulator.errors import SimulatorError
-from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, CONTEXT_SWITCH, WAKE
+from simulator.errors import InputError, SimulatorError
+from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS
 from simulator.report.reader import load_result
+from simulator.report.streams import stream_view
 from simulator.report.tables import (
     Column,
     Grid,
     comparison_table,
     grid_table,
-    human_count,
     human_seconds,
     totals_table,
 )
+from simulator.report.view import View
 from simulator.report.writer import RESULT_FILE
-from simulator.result import ComparisonRow, TotalsRow, frame
+from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
 from simulator.spec.build import load_experiment, load_model, load_operations, load_workload
 from simulator.spec.cost_model import CostModelSpec
-from simulator.spec.library import FOLDERS, DocumentKind, find, names
+from simulator.spec.library import FOLDERS, DocumentKind, find, names, shown
 from simulator.spec.reader import load
 from simulator.spec.resolve import Resolver
-from simulator.stream import Array, Batch, EventStream, Header, ParquetStream, exact_sum
+from simulator.stream import EventStream, Header, ParquetStream
 from simulator.units import cycles
 from simulator.workload.importers.perf import ImportReport
+from simulator.workload.summary import Summary
 
-_TASKS_SHOWN = 8
+Plot = Callable[[Summary, str], None]
+"""Draws what a stream holds, under a title; handed in, since what draws is slow to load."""
 _EVENTS_TITLE = "What an event costs; [a mechanism]: what it adds depends on its state"
-_TIMES = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """Something to look at: ``parts`` are texts and tables for people, ``data`` is the same for JSON."""
+def document(path: Path, plot: Plot | None = None) -> View:
+    """Show a document of any kind, by what it says it is; ``plot`` draws a recording over time.
 
-    parts: tuple[str | Table, ...]
-    data: Any
-
-
-def document(path: Path) -> View:
-    """Show a document of any kind, by what it says it is."""
+    Raises:
+        InputError: it cannot be read, or there is nothing to plot.
+    """
     views: dict[DocumentKind, Callable[[Path], View]] = {
         "cost-model": _model,
-        "workload": _workload,
         "operations": _operations,
         "experiment": _experiment,
     }
-    return views[Resolver().kind(path)](path)
+    kind = Resolver().kind(path)
+    if kind == "workload":
+        return _workload(path, plot)
+    if plot is not None:
+        raise InputError(f"--plot draws a recording over time, and '{shown(path)}' is of the kind '{kind}'")
+    return views[kind](path)
 
 
 def _model(path: Path) -> View:
@@ -111,17 +110,23 @@ def _costs_data(spec: CostModelSpec) -> dict[str, dict[str, str | None]]:
     }
 
 
-def _workload(path: Path) -> View:
-    """Show what a workload holds: events by kind, with their rate, and where the recorded time went."""
-    spec, workload, _ = load_workload(path)
-    stream = workload.recording or workload.stream
-    return _stream(spec.title, spec.source, stream)
+def _workload(path: Path, plot: Plot | None) -> View:
+    """Show what a workload holds; of a bare recording, without asking what its events cost anywhere."""
+    if path.suffix == ".parquet":
+        recording = ParquetStream.open(path)
+        title, source, summary = recording.header.title, "", Summary.of(recording)
+    else:
+        spec, workload, _ = load_workload(path)
+        title, source, summary = spec.title, spec.source, Summary.of(workload.recording or workload.stream)
+    if plot is not None:
+        plot(summary, title)
+    return stream_view(title, source, summary)
 
 
 def _operations(path: Path) -> View:
     """Show operations: their parameters, and the events of one of each with the defaults."""
     spec, _ = load_operations(path)
-    events = {name: _counts(operation.stream(name))[0] for name, operation in spec.operations.items()}
+    events = {name: _counts(operation.stream(name)) for name, operation in spec.operations.items()}
     rows = [
         (
             name,
@@ -145,76 +150,10 @@ def _operations(path: Path) -> View:
     return View(parts, {"title": spec.title, "operations": data})
 
 
-def _stream(title: str, source: str, stream: EventStream) -> View:
-    header = stream.header
-    events, times = _counts(stream)
-    seconds = header.recorded_ns / 10**9
-    columns = [Column("event"), Column("count", numeric=True)]
-    rows: list[tuple[str, ...]] = [(name, f"{n:,}") for name, n in events.items()]
-    if seconds:
-        columns.append(Column("per second", numeric=True))
-        rows = [(*row, human_count(round(events[row[0]] / seconds))) for row in rows]
-    text = [title, source, f"virtual CPUs: {header.vcpus}"]
-    if seconds:
-        text.append(f"recorded: {human_seconds(Fraction(header.recorded_ns, 10**9))}")
-    text += [f"{_TIMES[name]}: {human_seconds(Fraction(ns, 10**9))}" for name, ns in times.items() if ns]
-    data = {"title": title, "vcpus": header.vcpus, "recorded_ns": header.recorded_ns, "events": events, **times}
-    parts: list[str | Table] = [
-        "\n".join(line for line in text if line),
-        grid_table("Events", Grid(tuple(columns), rows)),
-    ]
-    tasks = _computation_by_task(stream) if header.tasks else {}
-    if tasks:
-        shown = [(name, human_seconds(Fraction(ns, 10**9))) for name, ns in list(tasks.items())[:_TASKS_SHOWN]]
-        parts.append(grid_table("Computation by task", Grid((Column("task"), Column("time", numeric=True)), shown)))
-    return View(tuple(parts), {**data, "computation_ns_by_task": tasks, "provenance": dict(header.provenance)})
-
-
-def _computation_by_task(stream: EventStream) -> dict[str, int]:
-    """Return nanoseconds of computation by the name of the task that ran, most first.
-
-    The computation before a context switch is that of the task switched from.
-    """
-    names = stream.header.tasks
-    times: Counter[str] = Counter()
-    for vcpu in range(stream.header.vcpus):
-        running = -1
-        for batch in stream.batches(vcpu):
-            running = running if running >= 0 else _first_task(batch)
-            switches = np.flatnonzero(batch.columns["kind"] == CONTEXT_SWITCH)
-            owners = np.concatenate(([running], batch.column("task")[switches]))
-            stretch = np.searchsorted(switches, np.arange(len(batch)))
-            computed = batch.column("user_ns") + batch.column("kernel_ns")
-            for task, ns in zip(owners.tolist(), _sums(stretch, computed, len(owners)), strict=True):
-                times[names.get(task, f"task {task}")] += ns
-            running = int(owners[-1])
-    return {name: ns for name, ns in times.most_common() if ns}
-
-
-def _first_task(batch: Batch) -> int:
-    """Return the task that runs when a batch begins: that of the first row that names the running task."""
-    named = ~np.isin(batch.columns["kind"], [CONTEXT_SWITCH, WAKE])
-    return int(batch.column("task")[named][0]) if named.any() else -1
-
-
-def _sums(groups: Array, values: Array, number: int) -> list[int]:
-    sums = np.zeros(number, dtype=np.int64)
-    np.add.at(sums, groups, values)
-    return [int(value) for value in sums]
-
-
-def _counts(stream: EventStream) -> tuple[dict[str, int], dict[str, int]]:
-    """Return events by kind, most frequent first, and nanoseconds by the way they were spent."""
-    events: Counter[str] = Counter()
-    times = dict.fromkeys(_TIMES, 0)
-    for vcpu in range(stream.header.vcpus):
-        for batch in stream.batches(vcpu):
-            counts = batch.column("count")
-            for code in sorted(set(batch.columns["kind"].tolist()) - COMPUTE_KINDS):
-                events[BY_CODE[code].name] += exact_sum(counts[batch.columns["kind"] == code])
-            for name in times:
-                times[name] += exact_sum(batch.column(name))
-    return dict(sorted(events.items(), key=lambda item: (-item[1], item[0]))), times
+def _counts(stream: EventStream) -> dict[str, int]:
+    """Return events by kind, most frequent first."""
+    events = Summary.of(stream).events
+    return dict(sorted(events.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _experiment(path: Path) -> View:
@@ -243,7 +182,7 @@ def result(directory: Path) -> View:
     """
     found = load_result(directory)
     overrides = [f"--set {text}" for text in found.metadata["overrides"]]
-    table = totals_table(frame(found.totals, TotalsRow), found.baseline)
+    table = totals_table(frame(found.totals, TotalsRow), found.baseline, frame(found.uncertainty, UncertaintyRow))
     parts: list[str | Table] = ["\n".join([found.title, *overrides]), table]
     if found.comparison:
         parts.append(comparison_table(frame(found.comparison, ComparisonRow), found.remarks))

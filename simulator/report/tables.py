@@ -169,21 +169,40 @@ def point_of(row: Any) -> str:
     return "" if is_missing(row.point) else str(row.point)
 
 
-def totals_grid(totals: pd.DataFrame) -> Grid:
-    """Return the totals, one row a run; the columns for points, waits and idle time only where there are any."""
+def totals_grid(totals: pd.DataFrame, uncertainty: pd.DataFrame | None = None) -> Grid:
+    """Return the totals, one row a run; columns for points, waits, idle time and bounds only where there are any."""
+    bounds = bounds_of(uncertainty)
     seconds_per_cycle = [_seconds_per_cycle(row) for row in records(totals)]
     optional = [name for name in ("wait", "idle") if any(exact(cell) for cell in totals[f"{name}_cycles"])]
     pointed = any(point_of(row) for row in records(totals))
     names = ["events", "total", "busy", *optional, "relative"]
     columns = [Column("workload"), Column("model"), *([Column("point")] if pointed else [])]
     columns += [Column(name, numeric=True) for name in names]
+    columns += [Column(name, numeric=True) for name in ("total low–high", "relative low–high") if bounds]
     rows = []
     for row, scale in zip(records(totals), seconds_per_cycle, strict=True):
         times = [human_seconds(exact(getattr(row, f"{name}_cycles")) * scale) for name in ("busy", *optional)]
         ratio = MISSING if is_missing(row.relative_to_baseline) else human_ratio(row.relative_to_baseline)
         texts = [str(row.workload), str(row.model), *([point_of(row)] if pointed else [])]
-        rows.append((*texts, human_count(row.events), human_seconds(row.total_seconds), *times, ratio))
+        ends = _bounds_cells(bounds.get((str(row.workload), str(row.model), point_of(row)))) if bounds else ()
+        rows.append((*texts, human_count(row.events), human_seconds(row.total_seconds), *times, ratio, *ends))
     return Grid(tuple(columns), rows)
+
+
+def bounds_of(uncertainty: pd.DataFrame | None) -> dict[tuple[str, str, str], Any]:
+    """Return the rows of uncertainty.csv by workload, model and point."""
+    rows = () if uncertainty is None else records(uncertainty)
+    return {(str(row.workload), str(row.model), point_of(row)): row for row in rows}
+
+
+def _bounds_cells(row: Any) -> tuple[str, str]:
+    """Return the low and the high of the total and of its ratio; nothing where they are not known."""
+    if row is None:
+        return "", ""
+    total = f"{human_seconds(row.total_low_seconds)} – {human_seconds(row.total_high_seconds)}"
+    if is_missing(row.relative_low):
+        return total, ""
+    return total, f"{human_ratio(row.relative_low)} – {human_ratio(row.relative_high)}"
 
 
 def _seconds_per_cycle(row: Any) -> Fraction:
@@ -284,11 +303,14 @@ def footnoted(grid: Grid) -> tuple[Grid, list[str]]:
     return Grid((*grid.columns[:-1], Column(grid.columns[-1].heading, numeric=True)), rows), list(numbers)
 
 
-def totals_table(totals: pd.DataFrame, baseline: str | None) -> Table:
+def totals_table(totals: pd.DataFrame, baseline: str | None, uncertainty: pd.DataFrame | None = None) -> Table:
     """Return the totals as a table for the terminal."""
     title = f"Totals, relative to {baseline}" if baseline else "Totals"
-    table = grid_table(title, totals_grid(totals), grouped=True)
-    table.caption = Text("total is from start to end; other times are sums over the virtual CPUs", style="dim")
+    table = grid_table(title, totals_grid(totals, uncertainty), grouped=True)
+    about = "total is from start to end; other times are sums over the virtual CPUs"
+    if bounds_of(uncertainty):
+        about += "\nlow–high: all costs at their low, and at their high (worst cases); only where nothing waits"
+    table.caption = Text(about, style="dim")
     table.caption_justify = "left"
     return table
 

@@ -16,11 +16,13 @@ from typing import Any
 
 from simulator.errors import InputError
 from simulator.replays import as_document
-from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, frame
+from simulator.report.blame import COLUMNS, blame
+from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
 
 RESULT_FILE = "result.json"
 _JSON_WIDTH = 120
-_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "comparison.csv", "plots", "report.html"}
+_WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison.csv", "uncertainty.csv"}
+_WRITTEN |= {"plots", "report.html"}
 
 
 def write_result(result: Result, directory: Path, resolved_yaml: str, plots: bool = True) -> None:
@@ -32,8 +34,12 @@ def write_result(result: Result, directory: Path, resolved_yaml: str, plots: boo
     with whole_directory(directory, check_target) as folder:
         write_csv(folder / "totals.csv", columns(TotalsRow), map(astuple, result.totals))
         write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
+        if blamed := blame(result.totals, result.breakdown, result.baseline):
+            write_csv(folder / "blame.csv", COLUMNS, map(astuple, blamed))
         if result.comparison:
             write_csv(folder / "comparison.csv", columns(ComparisonRow), map(astuple, result.comparison))
+        if result.uncertainty:
+            write_csv(folder / "uncertainty.csv", columns(UncertaintyRow), map(astuple, result.uncertainty))
         drawn = _write_report(result, folder, resolved_yaml) if plots else []
         document = {
             **result.metadata,
@@ -131,8 +137,11 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         frame(result.breakdown, BreakdownRow),
         frame(result.comparison, ComparisonRow),
     )
+    uncertain = frame(result.uncertainty, UncertaintyRow)
     (folder / "plots").mkdir()
-    drawn, notes = plots.bundle(*frames, result.baseline, result.title, result.plots, folder / "plots", result.sources)
+    drawn, notes = plots.bundle(
+        *frames, result.baseline, result.title, result.plots, folder / "plots", result.sources, uncertain
+    )
     page = html.render(
         result.title,
         result.description,
@@ -143,6 +152,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str) -> list[str]
         _provenance(result.metadata),
         result.baseline,
         result.remarks,
+        uncertain,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -13,8 +13,10 @@ import numpy as np
 
 from simulator.errors import Fault, InputError, ModelError, SpecError, StreamError, did_you_mean
 from simulator.events import (
+    ACTIVITY_KINDS,
     BY_CODE,
     BY_NAME,
+    EVENTS_PER_INTERRUPT,
     INTERRUPT,
     INTERRUPT_COMPLETION,
     KERNEL_COMPUTE,
@@ -27,23 +29,28 @@ from simulator.spec.expand import Expander
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
-from simulator.spec.node import Node, dotted, in_order, locate, node_at, walk
+from simulator.spec.node import Mark, Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.operations import ExpandedOperationsSpec, OperationsSpec
-from simulator.spec.overrides import entry_named, exchanged, override, places
+from simulator.spec.overrides import FILE, entry_named, exchanged, named_document, override, places
 from simulator.spec.resolve import Resolver
 from simulator.spec.sweep import SweepSpec, coordinates
 from simulator.spec.types import Spec
 from simulator.spec.validation import validate
 from simulator.spec.workload import WorkloadSpec
-from simulator.stream import AS_RECORDED, START_SIGNAL, EventStream, ParquetStream
+from simulator.stream import AS_RECORDED, START_SIGNAL, EventStream, ParquetStream, exact_sum
 from simulator.workload.assumed import Assumed
+from simulator.workload.combine import scale
+from simulator.workload.cut import cut
 from simulator.workload.recorded import Clipping, WithoutHostCosts
 
 Where = tuple[str | int, ...]
 S = TypeVar("S", bound=Spec)
 
 _LONG_RUN_ROWS = 30_000_000
-_ROWS_PER_SECOND = 400_000  # of the reference engine, roughly (benchmarks/speed.py)
+_WHOSE_COSTS = (
+    "these are the costs of the machine that made the recording, recording-host/native where a .parquet file stands "
+    "alone; a workload with 'recording' and 'host_costs' names another"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Workload:
     """A stream with what is around it.
 
     ``kinds`` are the event kinds that a replay of it will meet, ``devices`` those of the machine that it will use,
-    ``rows`` is how many rows it has (where that is random, about how many), ``is_random`` whether the seed matters,
+    ``rows`` is how many rows it has, ``events`` how many events without those of a timer's ticks, nor activity (where
+    that is random, about how many), ``is_random`` whether the seed matters,
     ``interacts`` whether a row waits for a signal or posts one, hands a request to a device, or halts until an
     interrupt: if none does, and there is no timer, each virtual CPU runs as if it were alone.
     """
@@ -62,6 +70,7 @@ class Workload:
     kinds: frozenset[int]
     devices: frozenset[str]
     rows: int
+    events: int
     is_random: bool = False
     interacts: bool = False
     recording: EventStream | None = None
@@ -87,6 +96,15 @@ class Experiment:
     overrides: tuple[Override, ...]
     warnings: tuple[str, ...]
 
+    def only(self, workloads: Collection[str], models: Collection[str]) -> Experiment:
+        """Return a part of the experiment, without its references: some workloads under some models."""
+        return replace(
+            self,
+            spec=self.spec.model_copy(update={"references": []}),
+            workloads={name: workload for name, workload in self.workloads.items() if name in workloads},
+            models={name: model for name, model in self.models.items() if name in models},
+        )
+
 
 def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
     """Load an experiment file with all it refers to, apply ``path=value`` settings, and check everything.
@@ -94,9 +112,12 @@ def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, _, faults = _resolve(path, "experiment")
-    tree, overrides = _apply(tree, settings)
-    return _build(tree, faults, overrides, None)
+    values, references = _references(settings)
+    tree, _, faults = _resolve(path, "experiment", {where: node for where, (_, node) in references.items()})
+    _check_labels(tree, references)
+    tree, overrides = _apply(tree, values)
+    replaced = (Override(setting, (where,)) for where, (setting, _) in references.items())
+    return _build(tree, faults, (*replaced, *overrides), None)
 
 
 def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
@@ -105,8 +126,14 @@ def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, overrides = _apply(experiment.tree, settings)
-    return _build(tree, [], (*experiment.overrides, *overrides), experiment)
+    values, references = _references(settings)
+    _check_labels(experiment.tree, references)
+    tree, resolver = experiment.tree, Resolver()
+    for where, (_, node) in references.items():
+        tree = exchanged(tree, where, resolver.entry(where, node))
+    tree, overrides = _apply(tree, values)
+    replaced = (Override(setting, (where,)) for where, (setting, _) in references.items())
+    return _build(tree, resolver.faults, (*experiment.overrides, *replaced, *overrides), experiment)
 
 
 def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
@@ -236,8 +263,37 @@ def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
             return kind, load_model(path)[2]
 
 
-def _resolve(path: Path, kind: DocumentKind) -> tuple[Node, DocumentKind, list[Fault]]:
-    resolver = Resolver()
+def _references(settings: Sequence[str]) -> tuple[list[str], dict[tuple[str, str], tuple[str, Node]]]:
+    """Part the settings that name another workload or model from those that set values."""
+    values: list[str] = []
+    references: dict[tuple[str, str], tuple[str, Node]] = {}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        where = named_document(path.strip(), text.strip()) if equals else None
+        if where is None:
+            values.append(setting)
+        else:
+            references[where] = (setting, Node(text.strip(), Mark(FILE, 0, 0), source=text.strip()))
+    return values, references
+
+
+def _check_labels(tree: Node, entries: Iterable[tuple[str, str]]) -> None:
+    """Refuse another workload or model for a label that the experiment does not have."""
+    faults = []
+    for section, label in entries:
+        child = tree.child(section)
+        labels = [str(part) for part, _ in child.children()] if child is not None else []
+        if label not in labels:
+            near = did_you_mean(label, labels) or f" (they are {', '.join(labels)})"
+            faults.append(Fault(FILE, 0, 0, f"{section}.{label}", f"there is no '{label}' in '{section}'{near}"))
+    if faults:
+        raise SpecError(faults)
+
+
+def _resolve(
+    path: Path, kind: DocumentKind, references: Mapping[tuple[str, str], Node] | None = None
+) -> tuple[Node, DocumentKind, list[Fault]]:
+    resolver = Resolver(references)
     try:
         return *resolver.resolve(path, kind), resolver.faults
     except SpecError as error:
@@ -268,11 +324,6 @@ def _apply(tree: Node, settings: Sequence[str]) -> tuple[Node, tuple[Override, .
                 raise SpecError([Fault("--set", 0, 0, setting, message)])
             before = tree
             path, text = path.strip(), text.strip()
-            entry = entry_named(tree, path)
-            if entry and _is_name(text):
-                tree = exchanged(tree, entry, _document(path, entry[0], text))
-                overrides.append(Override(setting, (entry,)))
-                continue
             tree, paths = override(tree, path, text)
             tree = _with_overridden_sources(before, tree, paths)
             overrides.append(Override(setting, paths))
@@ -281,24 +332,6 @@ def _apply(tree: Node, settings: Sequence[str]) -> tuple[Node, tuple[Override, .
     if faults:
         raise SpecError(faults)
     return tree, tuple(overrides)
-
-
-def _is_name(text: str) -> bool:
-    return bool(text) and text[0] not in "{[\"'&!*|>" and text not in ("~", "null")
-
-
-def _document(path: str, section: str, name: str) -> Node:
-    """Return the model or the workload of a name, or at a path, with all that it refers to."""
-    kind: DocumentKind = "cost-model" if section == "models" else "workload"
-    try:
-        tree, _, faults = _resolve(find(name, kind, Path()), kind)
-    except SpecError:
-        raise
-    except InputError as error:
-        raise SpecError([Fault("--set", 0, 0, path, str(error))]) from None
-    if faults:
-        raise SpecError(faults)
-    return tree
 
 
 def _with_overridden_sources(before: Node, tree: Node, paths: Sequence[Where]) -> Node:
@@ -387,16 +420,22 @@ class _Builder:
                 stream = spec.synthetic(seed)
                 devices = frozenset(stream.header.devices)
                 kinds = _with_interrupts(stream.kinds(), spec.timer, devices)
-                rows, is_random, interacts = stream.rows(), stream.is_random, stream.interacts
-                return Workload(name, stream, spec.timer, kinds, devices, rows, is_random, interacts)
+                rows, events = stream.rows(), stream.events()
+                traits = stream.is_random, stream.interacts
+                return Workload(name, stream, spec.timer, kinds, devices, rows, events, *traits)
             return self._recorded(where, name, spec)
         except InputError as error:
             self.fault((*where, "recording"), str(error))
             return None
 
     def _recorded(self, where: Where, name: str, spec: WorkloadSpec) -> Workload | None:
-        recording = ParquetStream.open(find(spec.recording or "", "workload", Path()))
-        kinds, devices, interacts = _survey(recording)
+        file = ParquetStream.open(find(spec.recording or "", "workload", Path()))
+        try:
+            recording, rows = self._selected(spec, file)
+        except StreamError as error:
+            self.fault((*where, "copies" if spec.cut is None else "cut"), str(error))
+            return None
+        kinds, devices, events, interacts = _survey(recording)
         if not kinds:
             self.fault((*where, "recording"), "the recording holds no events")
             return None
@@ -410,13 +449,22 @@ class _Builder:
             return None
         computed = WithoutHostCosts.of(recording, costs)
         stream: EventStream = computed
-        rows = recording.rows
         if spec.assume is not None:
             stream = assumed = Assumed(computed, spec.assume.assumptions())
             kinds, rows = kinds | assumed.kinds(), assumed.rows()
         kinds = _with_interrupts(kinds, spec.timer, devices)
-        clipping = computed.clipping
-        return Workload(name, stream, spec.timer, kinds, devices, rows, False, interacts, recording, clipping)
+        traits = False, interacts, recording, computed.clipping
+        return Workload(name, stream, spec.timer, kinds, devices, rows, events, *traits)
+
+    @staticmethod
+    def _selected(spec: WorkloadSpec, file: ParquetStream) -> tuple[EventStream, int]:
+        """Return the window and the copies of a recording that a workload asks for, and how many rows these are."""
+        recording: EventStream = file
+        rows = file.rows
+        if spec.cut is not None:
+            recording = cut(recording, spec.cut.begin, spec.cut.end)
+            rows = sum(len(batch) for vcpu in range(recording.header.vcpus) for batch in recording.batches(vcpu))
+        return (recording if spec.copies is None else scale(recording, spec.copies)), rows * (spec.copies or 1)
 
     def _host_costs(self, where: Where, host: CostModel, kinds: frozenset[int]) -> dict[int, int]:
         """Return what one event of each kind cost on the machine recorded, in nanoseconds."""
@@ -429,7 +477,7 @@ class _Builder:
             try:
                 price = pricing.price(kind)
             except ModelError as error:
-                self.fault((*where, "mechanisms"), str(error))
+                self.fault((*where, "mechanisms"), f"{error}; {_WHOSE_COSTS}")
                 continue
             nanoseconds, rest = divmod(price or 0, host.machine.clock.ticks_per_ns)
             if rest or price is None:
@@ -468,13 +516,12 @@ class _Builder:
                     )
 
     def warn_of_long_runs(self, workloads: Mapping[str, Workload]) -> None:
-        """Say how long a replay will take where that is long enough to matter."""
+        """Name each workload that is so long that it is worth knowing before how long a replay takes."""
         for workload in workloads.values():
             if workload.rows > _LONG_RUN_ROWS:
-                minutes = workload.rows // (_ROWS_PER_SECOND * 60)
                 self.warnings.append(
-                    f"workload {workload.name} has about {workload.rows:,} rows: a replay takes about {minutes:,} "
-                    "minutes for each model"
+                    f"workload {workload.name} has about {workload.rows:,} rows: `vmmsim estimate` says how long a "
+                    "run takes"
                 )
 
     def check_names(self, spec: ExperimentSpec) -> None:
@@ -519,10 +566,11 @@ def sweep_faults(tree: Node, sweep: SweepSpec) -> Iterator[tuple[Where, str]]:
     """Yield what is wrong with a sweep over a tree: the place in the section, and the message."""
     for path in sweep.over:
         try:
-            if entry_named(tree, path) is None:
-                found = places(tree, path)
-                if any(place[0] in ("sweep", "fit", "document") for place in found):
-                    yield ("over", path), "expected a path to what a replay reads: in workloads, models, or the seed"
+            entry = entry_named(path)
+            if entry:
+                _check_labels(tree, [entry])
+            elif any(place[0] not in ("workloads", "models", "seed") for place in places(tree, path)):
+                yield ("over", path), "expected a path to what a replay reads: in workloads, models, or the seed"
         except SpecError as error:
             yield ("over", path), "; ".join(fault.message for fault in error.faults)
     try:
@@ -540,10 +588,11 @@ def _with_interrupts(kinds: frozenset[int], timer: Fraction | None, devices: fro
 
 
 class _Survey(NamedTuple):
-    """What a recording holds: event kinds, those of gaps included, devices of requests; whether it interacts."""
+    """What a recording holds: kinds, those of gaps included; devices of requests; events; whether it interacts."""
 
     kinds: frozenset[int]
     devices: frozenset[str]
+    events: int
     interacts: bool
 
 
@@ -557,15 +606,18 @@ def _survey(stream: EventStream) -> _Survey:
     devices: set[str] = set()
     awaited: set[int] = set()
     posted = {START_SIGNAL}
-    asks = False
+    asks, events = False, 0
     for batch in (batch for vcpu in range(stream.header.vcpus) for batch in stream.batches(vcpu)):
         kinds.update(np.unique(batch.columns["kind"]).tolist())
+        counts = batch.column("count")
+        events += exact_sum(counts[~np.isin(batch.columns["kind"], list(ACTIVITY_KINDS))])
         for kind, column in ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns")):
             if batch.column(column).any():
                 kinds.add(kind)
         asking = batch.column("completion") != AS_RECORDED
         asks = asks or bool(asking.any())
         requests = asking & np.isin(batch.columns["kind"], list(REQUEST_KINDS))
+        events += EVENTS_PER_INTERRUPT * exact_sum(counts[requests])
         for device in np.unique(batch.column("device")[requests]).tolist():
             devices.add(stream.header.devices[device] if device >= 0 else "(none named)")
         for signals, column in ((awaited, "waits"), (posted, "posts")):
@@ -575,4 +627,4 @@ def _survey(stream: EventStream) -> _Survey:
         raise StreamError(
             f"rows wait for the signal {min(awaited - posted)}, which no row posts: is the recording cut?"
         )
-    return _Survey(frozenset(kinds), frozenset(devices), asks or bool(awaited) or len(posted) > 1)
+    return _Survey(frozenset(kinds), frozenset(devices), events, asks or bool(awaited) or len(posted) > 1)

@@ -10,20 +10,47 @@ from simulator.costs import CostEntry, CostTable
 from simulator.mechanisms import BY_NAME, MECHANISMS, Parameters
 from simulator.mechanisms.base import ActionName
 from simulator.model import CostModel, Device, Machine
-from simulator.spec.types import Bandwidth, ClockValue, CostValue, Duration, Positive, Provenance, Spec, Text
+from simulator.spec.types import (
+    Bandwidth,
+    ClockValue,
+    CostValue,
+    Duration,
+    Positive,
+    Provenance,
+    Spec,
+    SpreadCostValue,
+    Text,
+)
+from simulator.units import Cost
 
 MOVE_THE_BOUND = "move the bound too"
 Status = Literal["published", "derived", "assumed", "fitted"]
 
 
 class CostSpec(Spec):
-    """The cost of one action: cycles or a time, its source, how it is known, and bounds where they are known."""
+    """The cost of one action: cycles or a time, its source, how it is known, and bounds where they are known.
 
-    cost: CostValue
+    ``1500 ± 200 cycles`` is short for a cost with its ``low`` and its ``high``.
+    """
+
+    cost: SpreadCostValue
     source: Text
     status: Status
     low: CostValue | None = None
     high: CostValue | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_is_bounds(cls, given: Any) -> Any:
+        written = given.get("cost") if isinstance(given, dict) else None
+        spread = Cost.parse_spread(written) if isinstance(written, str) else None
+        if spread is None:
+            return given
+        if any(given.get(bound) is not None for bound in ("low", "high")):
+            raise ValueError(
+                f"'{written}' gives low and high: leave them out, or set them to null to drop those of a base"
+            )
+        return given | dict(zip(("cost", "low", "high"), map(str, spread), strict=True))
 
     @model_validator(mode="after")
     def _bounds_hold(self) -> CostSpec:

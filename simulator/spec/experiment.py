@@ -27,7 +27,9 @@ Quantity = Literal[
 baseline's; the baseline's makespan over this one, in percent (performance: more is better); busy seconds, of all events
 or of some kinds, minus the baseline's."""
 
-Plot = Literal["time-by-event", "overhead-by-event", "overhead-by-source", "slowdown", "performance", "cost-per-event"]
+Plot = Literal[
+    "time-by-event", "overhead-by-event", "overhead-by-source", "slowdown", "performance", "cost-per-event", "blame"
+]
 
 UNITS: dict[Quantity, str] = {
     "cycles_per_event": "cycles",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +76,11 @@ def find(reference: str, kind: DocumentKind, beside: Path) -> Path:
             if kind == "experiment":
                 raise InputError(f"'{reference}' is of the kind '{other}': it belongs under {BELONGS[other]}")
             raise InputError(f"'{reference}' is of the kind '{other}'; expected one of '{kind}'")
+    if path.suffix in _SUFFIXES and path.is_file():
+        raise InputError(
+            f"no {kind} '{reference}': a path counts from the folder of the document that names it, '{shown(beside)}'; "
+            f"for the file in the working directory write '{os.path.relpath(path, beside)}'"
+        )
     known = names(kind)
     near = did_you_mean(path.with_suffix("").as_posix() if path.suffix in _SUFFIXES else reference, known)
     raise InputError(f"no {kind} '{reference}': no such file, and none of that name in the library{near}")

@@ -14,10 +14,11 @@ from simulator.spec.reader import parse_value
 from simulator.spec.scalars import shown
 
 FILE = "--set"
-ENTRIES = ("models", "workloads")
-"""The sections whose entries are whole documents."""
+SECTIONS = ("workloads", "models")
+"""The sections of an experiment whose entries are documents."""
 
 _SEGMENT = re.compile(r'("(?:[^"\\]|\\.)*")|([^."]+)')
+_NAMES = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"{}])*?\.)\{([^{}"]*)\}(.*)', re.DOTALL)
 _INDEX = re.compile(r"[0-9]{1,9}")
 _KEYS_LISTED = 12
 
@@ -50,21 +51,45 @@ class _Segment(NamedTuple):
 def override(root: Node, path: str, text: str) -> Overridden:
     """Return the document with the values at ``path`` replaced by ``text``, read as YAML.
 
-    Steps of the path are keys, indices of lists, or ``*`` for every entry; a key with dots in it is quoted:
-    ``costs."a.b"``. Behind a ``*``, entries without the rest of the path are left alone. A scalar set on a mapping that
-    has the key ``cost`` sets that key.
+    Steps of the path are keys, indices of lists, ``*`` for every entry, or ``{a,b}`` for those named; a key with dots
+    or braces in it is quoted: ``costs."a.b"``. Behind a ``*``, entries without the rest of the path are left alone. A
+    scalar set on a mapping that has the key ``cost`` sets that key.
 
     Raises:
         SpecError: the path leads nowhere, the text is not one value, or a scalar would replace a list or a mapping.
     """
+    value, paths = _value(path, text), []
+    for one in _alternatives(path):
+        segments = _split(one)
+        setter = _Setter(path, value)
+        changed = setter.apply(root, segments, ())
+        if setter.faults:
+            raise SpecError(setter.faults)
+        if changed is None:
+            raise _error(one, _nowhere(root, segments, one))
+        root = changed
+        paths += setter.paths
+    return Overridden(root, tuple(dict.fromkeys(paths)))
+
+
+def named_document(path: str, text: str) -> tuple[str, str] | None:
+    """Return section and label where a setting names another document: ``workloads.LABEL=NAME``, ``models.LABEL=NAME``.
+
+    None where it sets a value inside one, or is not one plain text.
+    """
+    return None if text[:1] in ("", "[", "{", "&", "!") else entry_named(path)
+
+
+def entry_named(path: str) -> tuple[str, str] | None:
+    """Return section and label where a path leads to a whole workload or model; None where it leads elsewhere.
+
+    Raises:
+        SpecError: it is no path.
+    """
     segments = _split(path)
-    setter = _Setter(path, _value(path, text))
-    changed = setter.apply(root, segments, ())
-    if setter.faults:
-        raise SpecError(setter.faults)
-    if changed is None:
-        raise _error(path, _nowhere(root, segments, path))
-    return Overridden(changed, tuple(setter.paths))
+    if len(segments) != 2 or segments[1].every or segments[0].text not in SECTIONS:
+        return None
+    return segments[0].text, segments[1].text
 
 
 def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
@@ -76,26 +101,25 @@ def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
     return override(root, path, "0").paths
 
 
-def entry_named(root: Node, path: str) -> tuple[str, str] | None:
-    """Return the section and the label where a path leads to a whole model or workload; None where it does not.
-
-    Raises:
-        SpecError: it is no path.
-    """
-    segments = _split(path)
-    if len(segments) != 2 or segments[0].text not in ENTRIES or segments[1].every:
-        return None
-    section, label = (segment.text for segment in segments)
-    entries = root.child(section)
-    return (section, label) if entries is not None and entries.child(label) is not None else None
-
-
 def exchanged(root: Node, where: tuple[str, str], entry: Node) -> Node:
     """Return the document with another model or workload in place of one."""
     section, label = where
     entries = root.child(section)
     assert entries is not None, "the caller has found the entry"
     return _with(root, {section: _with(entries, {label: entry})})
+
+
+def _alternatives(path: str) -> list[str]:
+    """Return the paths that a path with ``{a,b}`` in it stands for.
+
+    >>> _alternatives("costs.{a, b}.cost"), _alternatives('costs."{a,b}"')
+    (['costs.a.cost', 'costs.b.cost'], ['costs."{a,b}"'])
+    """
+    match = _NAMES.match(path)
+    if not match:
+        return [path]
+    before, names, after = match.groups()
+    return [one for name in names.split(",") for one in _alternatives(f"{before}{name.strip()}{after}")]
 
 
 def _error(path: str, message: str) -> SpecError:

@@ -7,10 +7,11 @@ base; a `null` that the child writes removes the key. The tree that comes out is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from simulator.errors import Fault, InputError, SpecError
+from simulator.errors import Fault, InputError, SpecError, StreamError
 from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.cost_model import MachineSpec
 from simulator.spec.experiment import ExperimentSpec
@@ -19,9 +20,10 @@ from simulator.spec.library import BELONGS, ONE, DocumentKind, find, shown
 from simulator.spec.node import Mark, Node, merge
 from simulator.spec.reader import load
 from simulator.spec.types import Spec
+from simulator.stream import ParquetStream
 
 HOST_COSTS = "recording-host/native"
-"""The cost model of the machine recorded, for a bare Parquet file, which names none."""
+"""The cost model of the machine recorded, for a bare Parquet file whose header names none."""
 
 _KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "operations", "cost-model")
 _SECTIONS: dict[str, DocumentKind] = {"workloads": "workload", "models": "cost-model"}
@@ -36,10 +38,14 @@ Where = tuple[str | int, ...]
 
 
 class Resolver:
-    """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read."""
+    """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read.
 
-    def __init__(self) -> None:
+    ``references`` stand in place of those of an experiment, by section and label, relative to the working folder.
+    """
+
+    def __init__(self, references: Mapping[tuple[str, str], Node] | None = None) -> None:
         self.faults: list[Fault] = []
+        self._references = dict(references or {})
 
     def resolve(self, path: Path, kind: DocumentKind | None = None) -> tuple[Node, DocumentKind]:
         """Load a document, of the given kind if one is given, and all that it refers to.
@@ -50,6 +56,14 @@ class Resolver:
         node = self._load(path)
         found = _kind(node, (kind,) if kind else _KINDS)
         return self._resolved(node, found, path), found
+
+    def entry(self, where: tuple[str, str], reference: Node) -> Node:
+        """Return the document that a reference names, to stand at a section and a label of an experiment.
+
+        Raises:
+            SpecError: it cannot be found, or nothing of it can be read.
+        """
+        return self._entry(reference, _SECTIONS[where[0]], Path(), where)
 
     def _resolved(self, node: Node, kind: DocumentKind, path: Path) -> Node:
         """Follow all references of a document that stands at a path."""
@@ -99,7 +113,9 @@ class Resolver:
                         message = f"a second entry labelled '{label}': write them as 'label: name' pairs"
                         raise SpecError([entry.mark.fault(where, message)])
                     keys[label] = child.keys.get(label, entry.mark)
-                    entries[label] = self._entry(entry, kind, folder, where)
+                    other = self._references.get((section, label))
+                    place = folder if other is None else Path()
+                    entries[label] = self._entry(other or entry, kind, place, where)
                 except SpecError as error:
                     self.faults.extend(error.faults)
             if not entries and list(child.children()):
@@ -121,7 +137,7 @@ class Resolver:
         recording = node.child("recording")
         if recording is not None and isinstance(recording.value, str):
             found = shown(_found(recording, "workload", path.parent, ("recording",)))
-            node = _with(node, "recording", replace(recording, value=found))
+            node = _with_defaults(_with(node, "recording", replace(recording, value=found)), {"copies": None})
         for key in _FOLLOWED:
             child = node.child(key)
             if child is not None and (isinstance(child.value, str) or not child.is_scalar):
@@ -204,8 +220,14 @@ def _found(reference: Node, kind: DocumentKind, folder: Path, where: Where) -> P
 
 
 def _bare_recording(path: Path) -> Node:
+    """Return the workload that a recording alone stands for; its header may name the host costs that fit it."""
     mark = Mark(shown(path), 0, 0)
-    texts = {"document": "workload", "title": path.stem, "recording": str(path.resolve()), "host_costs": HOST_COSTS}
+    try:
+        named = ParquetStream.open(path).header.provenance.get("host_costs")
+    except StreamError:  # what is wrong with the file is said where its rows are read
+        named = None
+    host_costs = named if isinstance(named, str) else HOST_COSTS
+    texts = {"document": "workload", "title": path.stem, "recording": str(path.resolve()), "host_costs": host_costs}
     return Node({key: Node(text, mark, source=text) for key, text in texts.items()}, mark, dict.fromkeys(texts, mark))
 
 

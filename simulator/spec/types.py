@@ -33,6 +33,18 @@ def _quantity(parse: Callable[[str], T], example: str) -> Any:
 
 
 CostValue = Annotated[Cost, *_quantity(Cost.parse, "1931 cycles")]
+SpreadCostValue = Annotated[
+    Cost,
+    _quantity(Cost.parse, "1931 cycles")[0],
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "cycles or a time; 1500 ± 200 cycles (or +-) stands for a low of 1300 and a high of 1700",
+            "examples": ["1931 cycles", "1500 ± 200 cycles"],
+        }
+    ),
+]
+"""The cost of an action; what is behind a ± is split off before (``CostSpec``)."""
 ClockValue = Annotated[Clock, *_quantity(parse_clock, "3800 MHz")]
 Duration = Annotated[int, *_quantity(parse_duration, "2 s")]
 Rate = Annotated[Fraction, *_quantity(parse_rate, "100 Hz")]

@@ -13,7 +13,7 @@ from simulator.events import ACTIVITY_KINDS, BY_NAME
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.operations import OperationsSpec
 from simulator.spec.steps import Program, synthetic
-from simulator.spec.types import Identifier, Positive, Provenance, Rate, Spec, Text
+from simulator.spec.types import Duration, Identifier, Positive, Provenance, Rate, Spec, Text
 from simulator.units import Quantity
 from simulator.workload.assumed import MOST_INSTRUCTIONS, MOST_PAGES, MOST_PAGES_PER_US, Assumptions
 from simulator.workload.synthetic import SyntheticStream
@@ -69,13 +69,21 @@ class VcpuSpec(Spec):
     copies: Positive = 1
 
 
+class CutSpec(Spec):
+    """A window of a recording, from a moment of recorded time to another; without ``to`` it reaches to the end."""
+
+    begin: Duration = Field(default=0, alias="from")
+    end: Duration | None = Field(default=None, alias="to")
+
+
 class WorkloadSpec(Spec):
     """A workload document: ``events`` (one virtual CPU), ``vcpus`` (several), or a ``recording``.
 
     ``timer``: the rate of a periodic timer on each virtual CPU. ``parameters``: values for which ``$name`` stands in
     the events. ``operations``: a document of operations that steps may name. ``host_costs``: the cost model of the
-    machine that made the recording; what its events cost there is taken off the recorded gaps. ``assume``: what the
-    recording cannot show.
+    machine that made the recording; what its events cost there is taken off the recorded gaps. ``cut``: a window
+    of it. ``copies``: how many of it run side by side, each on virtual CPUs of its own. ``assume``: what the recording
+    cannot show.
     """
 
     document: Literal["workload"]
@@ -90,6 +98,8 @@ class WorkloadSpec(Spec):
     recording: Text | None = None
     host_costs: Annotated[CostModelSpec | None, WithJsonSchema({"type": "string"})] = None
     provenance: Provenance = Field(default_factory=dict)
+    cut: CutSpec | None = None
+    copies: Positive | None = None
     assume: AssumeSpec | None = None
 
     @model_validator(mode="after")
@@ -101,6 +111,10 @@ class WorkloadSpec(Spec):
             raise ValueError("host_costs belongs to a recording; a synthetic workload has none")
         if self.recording and not self.host_costs:
             raise ValueError("a recording needs host_costs: the cost model of the machine that made it")
+        if self.cut and not self.recording:
+            raise ValueError("cut belongs to a recording; a synthetic workload is written as long as it is to be")
+        if self.copies and not self.recording:
+            raise ValueError("copies belong to a recording; a synthetic workload gives each entry of vcpus its copies")
         if self.assume and not self.recording:
             raise ValueError("assume belongs to a recording; a synthetic workload says it with touch and kernel_code")
         return self

@@ -124,11 +124,7 @@ class Planner:
 
     def _cells(self, point: Point) -> Iterator[Cell]:
         pairs = list(zip(point.coordinates.items(), self._are_prices, strict=True))
-        # Whole documents first: what is set inside one is to stay.
-        structure = sorted(
-            (each for each, is_price in pairs if not is_price),
-            key=lambda each: entry_named(self._experiment.tree, each[0]) is None,
-        )
+        structure = (each for each, is_price in pairs if not is_price)
         variant = self._variant(tuple(f"{path}={value}" for path, value in structure))
         prices: dict[str, dict[str, Cost]] = {}
         for (path, value), is_price in pairs:
@@ -157,7 +153,7 @@ class Planner:
 
 def _leads_to_costs(tree: Node, path: str) -> bool:
     """Tell whether a path leads to what actions cost, and to nothing else."""
-    if entry_named(tree, path) is not None:
+    if entry_named(path):
         return False
     return all(len(at) == 5 and at[::2] == ("models", "costs", "cost") for at in places(tree, path))
 

@@ -12,9 +12,10 @@ import numpy as np
 from simulator.errors import InputError, RunError, SimulatorError
 from simulator.executors import Where, carried_out
 from simulator.jobs import Job, carry_out
+from simulator.replaying import Progress
 from simulator.reprice import Repricer, reprice
 from simulator.result import Figures, Replayed, Result, figures_of
-from simulator.run import Progress, Run, breakdown_rows, metadata, priced, recording_hashes
+from simulator.run import Run, breakdown_rows, metadata, priced, recording_hashes
 from simulator.spec.build import Experiment
 from simulator.spec.sweep import SweepSpec
 from simulator.sweep.plan import Cell, Planned, Planner, Point
@@ -134,7 +135,7 @@ class _Sweeping:
             key = needed[index]
             error = future.exception()
             if error is None:
-                self._store.put(key, _replayed(cells[key][0], future.result()))
+                self._store.put(key, _replayed(cells[key][0], *future.result()))
             elif isinstance(error, SimulatorError):
                 for cell in cells[key]:
                     self._fail(cell.point, error)
@@ -160,7 +161,7 @@ class _Jobs(Sequence[Job]):
 
     def __getitem__(self, index: Any) -> Any:
         cell = self._cells[index]
-        return Job.of(cell.workload, cell.priced.model, ENGINE)
+        return Job.of(cell.workload, [cell.priced.model], ENGINE)
 
 
 def _replayed(cell: Cell, outcome: Any) -> Replayed:

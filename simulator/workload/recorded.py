@@ -5,6 +5,10 @@ replay adds its own cost for that event; hence the recorded one is taken off fir
 user computation, then off idle time. Events of one moment (one line of a recording may stand for several) are taken
 together off the gap that follows them. What is still left was shorter in the recording than the cost stated: it is
 clipped at zero, and reported. Likewise a replay counts the delay of a posted signal from the end of its event.
+
+A row of computation without any, in neither mode, is a *joint*: a recording ends there, and what follows, if anything,
+is another (``cut.py``, ``combine.py``). Its idle time pays for what came before, and what that does not cover is not
+clipped: nothing was recorded that it could have delayed, and a replay serves the events whole.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ class WithoutHostCosts:
     """A recorded stream whose gaps hold computation alone; see this module's text.
 
     ``costs`` is, by code of event kind, what one event took on the machine recorded, in nanoseconds. In ``header``,
-    ``recorded_ns`` reaches to the end of the last event: the recording itself knows only when that event began.
+    ``recorded_ns`` reaches to the end of the last event: the recording itself knows only when that event began. (What
+    the last events before a joint take is not in it.)
     """
 
     header: Header
@@ -64,7 +69,7 @@ class WithoutHostCosts:
                         raise ModelError(f"what '{BY_CODE[kind].name}' costs on the machine recorded is not known")
                 _, clipped, owed = _take_off(costs, batch, owed)
                 clipping += clipped
-                end += exact_sum(_gaps(batch))
+                end += exact_sum(batch.gaps())
             ends.append(end + owed)
         return cls(replace(recording.header, recorded_ns=max(ends)), recording, costs, clipping)
 
@@ -82,9 +87,10 @@ def _take_off(costs: Array, batch: Batch, owed: int) -> tuple[Batch, Clipping, i
     ``owed`` is what rows before the batch cost and no gap has paid for; what the batch leaves is returned last.
     """
     own: Array = costs[batch.columns["kind"]] * batch.column("count")
-    gaps = _gaps(batch)
+    gaps = batch.gaps()
+    joints = np.isin(batch.columns["kind"], list(COMPUTE_KINDS)) & (gaps == batch.column("idle_ns"))
     before = owed + np.concatenate(([0], np.cumsum(own)[:-1]))  # of all rows before each row of the batch
-    following = np.flatnonzero(gaps)
+    following = np.flatnonzero((gaps > 0) | joints)
     paid = np.concatenate(([0], before[following]))  # up to each gap
     left = np.zeros(len(batch), dtype=np.int64)
     left[following] = np.diff(paid)
@@ -93,13 +99,8 @@ def _take_off(costs: Array, batch: Batch, owed: int) -> tuple[Batch, Clipping, i
         taken = np.minimum(batch.column(name), left)
         columns[name] = batch.column(name) - taken
         left -= taken
+    left[joints] = 0
     late = before - paid[np.searchsorted(following, np.arange(len(batch)), side="right")]
     columns["post_delay_ns"] = np.maximum(batch.column("post_delay_ns") - own - late, 0)
     clipping = Clipping(int(np.count_nonzero(left)), int(left.sum()))
     return Batch(columns), clipping, int(owed + own.sum() - paid[-1])
-
-
-def _gaps(batch: Batch) -> Array:
-    """Return the recorded time before each row, in nanoseconds."""
-    gaps: Array = batch.column("user_ns") + batch.column("kernel_ns") + batch.column("idle_ns")
-    return gaps

@@ -11,7 +11,7 @@ of the steps around its row, and steps copy rows in blocks without knowing of ra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from simulator.events import KERNEL_COMPUTE, USER_COMPUTE
+from simulator.events import ACTIVITY_KINDS, EVENTS_PER_INTERRUPT, KERNEL_COMPUTE, REQUEST_KINDS, USER_COMPUTE
 from simulator.stream import AS_RECORDED, COLUMN, ROWS_PER_BATCH, Array, Batch, Header
 
 Mode = Literal["user", "kernel"]
@@ -98,8 +98,12 @@ class Step(ABC):
         """Give each row that the part is made of, at least once."""
 
     @abstractmethod
+    def total(self, of: Callable[[Row], int]) -> int:
+        """Return the sum of a number over all rows of the part; where that is random, about what it will be."""
+
     def length(self) -> int:
         """Return how many rows the part has; where that is random, about how many."""
+        return self.total(lambda _: 1)
 
     @property
     def is_random(self) -> bool:
@@ -117,9 +121,9 @@ class Row(Step):
         """Give the row itself."""
         yield self
 
-    def length(self) -> int:
-        """Return the number of rows."""
-        return 1
+    def total(self, of: Callable[[Row], int]) -> int:
+        """Return the number of this row."""
+        return of(self)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:  # noqa: ARG002 (a single row draws nothing)
         """Give the one row."""
@@ -137,9 +141,9 @@ class InOrder(Step):
         for step in self.steps:
             yield from step.rows()
 
-    def length(self) -> int:
-        """Return the number of rows."""
-        return sum(step.length() for step in self.steps)
+    def total(self, of: Callable[[Row], int]) -> int:
+        """Return the sum over all parts."""
+        return sum(step.total(of) for step in self.steps)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Give the rows of each part in turn."""
@@ -163,9 +167,9 @@ class Repeat(Step):
         """Give the rows of the part."""
         return self.body.rows()
 
-    def length(self) -> int:
-        """Return the number of rows."""
-        return self.times * self.body.length()
+    def total(self, of: Callable[[Row], int]) -> int:
+        """Return as many times the sum over the part."""
+        return self.times * self.body.total(of)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Give the rows of the part, again and again; a short part that never varies is laid out in blocks."""
@@ -198,9 +202,9 @@ class CountedMix(Step):
         """Give the row of each kind."""
         return (row for row, _ in self.parts)
 
-    def length(self) -> int:
-        """Return the number of rows."""
-        return sum(number for _, number in self.parts)
+    def total(self, of: Callable[[Row], int]) -> int:
+        """Return the sum over the rows of all kinds."""
+        return sum(number * of(row) for row, number in self.parts)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Give all rows in random order."""
@@ -238,12 +242,12 @@ class Arrivals(Step):
             yield from body.rows()
         yield _computation(self.mode, 1)
 
-    def length(self) -> int:
-        """Return the number of rows; where bodies are of several lengths, or the duration is given, about how many."""
+    def total(self, of: Callable[[Row], int]) -> int:
+        """Return the sum over all rows; where bodies are unlike, or the duration is given, about what it will be."""
         arrivals = Fraction(self.number) if self.number is not None else (self.duration_ns or 0) / self.gap.mean_ns
         of_all = sum((rate for _, rate in self.parts), Fraction(0))
-        per_arrival = sum((body.length() * rate for body, rate in self.parts), Fraction(0)) / of_all
-        return int(arrivals * per_arrival) + (self.number is None)
+        per_arrival = sum((body.total(of) * rate for body, rate in self.parts), Fraction(0)) / of_all
+        return int(arrivals * per_arrival) + (of(_computation(self.mode, 1)) if self.number is None else 0)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Give rows until the duration, or the number, is reached."""
@@ -389,12 +393,25 @@ class SyntheticStream:
         """Return the number of rows of all programs; where that is random, about how many."""
         return sum(program.length() for program in self.programs)
 
+    def events(self) -> int:
+        """Return the number of events, activity not counted; where that is random, about how many.
+
+        The interrupts of completed requests are events, those of a timer are not counted here.
+        """
+        return sum(program.total(_events_of) for program in self.programs)
+
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU; each call gives the same."""
         title = int.from_bytes(sha256(self.header.title.encode()).digest()[:8], "big")
         entropy = [self.seed, title, vcpu]
         laid_out = rechunk(self.programs[vcpu].batches(np.random.default_rng(entropy)))
         return _with_values(laid_out, self.ranges, entropy) if self.ranges else laid_out
+
+
+def _events_of(row: Row) -> int:
+    kind, count = row.values["kind"], row.values.get("count", 1)
+    interrupts = kind in REQUEST_KINDS and row.values.get("completion", AS_RECORDED) != AS_RECORDED
+    return (kind not in ACTIVITY_KINDS) * count + interrupts * EVENTS_PER_INTERRUPT * count
 
 
 def _with_values(batches: Iterable[Batch], ranges: Sequence[Range], entropy: Sequence[int]) -> Iterator[Batch]:

@@ -111,18 +111,43 @@ def _room(m):
 
 
 @compiled
+def fits(m, kind, n, page, size):
+    """Tell whether a row that is asked can be served: DONE, or what hinders it."""
+    coded = m[m[at.KINDS] + kind * at.KIND_COLUMNS + at.CACHED] and kind != _NEW_CODE
+    if coded and not 0 < size <= m[at.CAPACITY]:
+        return at.BAD_CODE
+    more = keys_added(m, kind, n, page)
+    m[at.ROOM] -= more  # a lower bound, that is found anew when it is used up
+    if m[at.ROOM] < 0:
+        m[at.ROOM] = _room(m) - more
+        if m[at.ROOM] < 0:
+            return at.GROW
+    return at.DONE
+
+
+@compiled
+def ticks_of_step(m, v, step, kind, n, user, kernel, space, page, site, size):
+    """Take one step of a row; return its ticks."""
+    if step & 1 == 0:
+        return user * m[at.USER_RATE] + kernel * m[at.KERNEL_RATE]
+    does = m[at.KINDS] + kind * at.KIND_COLUMNS
+    ticks = n * m[does + at.KIND_PRICE]
+    return ticks + _serve(m, v, kind, n, space, page, site, size) if m[does + at.ASKED] else ticks
+
+
+@compiled
 def _cell(column, row):
     return column[row] if column.shape[0] > 1 else column[0]
 
 
 @compiled
-def walk(m, v, columns, step, stop, budget, ahead):
+def walk(m, v, columns, step, stop, budget):
     """Take steps as ``stretch.Walker`` says; return where it ended, the ticks taken, and how it ended.
 
     ``columns``: kind, count, user_ns, kernel_ns, space, page, site, size; one of a single row stands for all rows.
     """
     kinds, counts, user, kernel, spaces, pages, sites, sizes = columns
-    ticks, left = 0, _room(m)  # rows take no more of it than they say
+    ticks = 0
     while step < stop:
         row = step >> 1
         if step & 1 == 0:
@@ -130,21 +155,13 @@ def walk(m, v, columns, step, stop, budget, ahead):
         else:
             kind, n = kinds[row], _cell(counts, row)
             does = m[at.KINDS] + kind * at.KIND_COLUMNS
-            if m[does + at.ASKED]:
-                if ticks and not ahead:
-                    break
-                page, size = _cell(pages, row), _cell(sizes, row)
-                if m[does + at.CACHED] and kind != _NEW_CODE and not 0 < size <= m[at.CAPACITY]:
-                    return step, ticks, at.BAD_CODE
-                left -= keys_added(m, kind, n, page)
-                if left < 0:
-                    left = _room(m) - keys_added(m, kind, n, page)
-                    if left < 0:
-                        return step, ticks, at.GROW
-                ticks += _serve(m, v, kind, n, _cell(spaces, row), page, _cell(sites, row), size)
             ticks += n * m[does + at.KIND_PRICE]
-            if m[does + at.ASKED] and not ahead:
-                return step + 1, ticks, at.DONE
+            if m[does + at.ASKED]:
+                page, size = _cell(pages, row), _cell(sizes, row)
+                ended = fits(m, kind, n, page, size)
+                if ended != at.DONE:
+                    return step, ticks - n * m[does + at.KIND_PRICE], ended
+                ticks += _serve(m, v, kind, n, _cell(spaces, row), page, _cell(sites, row), size)
         step += 1
         if ticks >= budget:
             break

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulator.engine.compiled import layout as at
-from simulator.errors import SimulatorError
+from simulator.engine.one_pass import BeyondEngineError
 from simulator.events import BY_CODE, COMPUTE_KINDS, KERNEL_COMPUTE, USER_COMPUTE
 from simulator.mechanisms.adaptive_translation import (
     RETRANSLATE,
@@ -54,7 +54,7 @@ _NAMED: tuple[tuple[type[Mechanism], int, str], ...] = (
 _FLAGS = {ShadowPaging: at.SHADOWED, NestedPaging: at.NESTED, TranslationCache: at.CACHED, Tlb: at.LOOKED_UP}
 
 
-class NotCompiledError(SimulatorError):
+class NotCompiledError(BeyondEngineError):
     """The kernel does not know a mechanism of the model, or a way in which two of them meet; the message says which."""
 
 
@@ -258,6 +258,7 @@ class Compiler:
             at.PREVALIDATED: shadow.prevalidated,
             at.RECYCLED_TABLES: shadow.recycled_tables,
             at.ENTRIES_PER_TABLE: shadow.entries_per_table,
+            at.TABLE_SHIFT: _shift(shadow.entries_per_table),
             at.PAGES_PER_VIOLATION: self._nested().pages_per_violation,
             at.CAPACITY: cache.capacity,
             at.UNIT: cache.unit,
@@ -273,3 +274,8 @@ class Compiler:
         if max(values.values()) >= _MOST_TICKS:
             raise NotCompiledError("a parameter is too large for 64 bits")
         return {name: int(value) for name, value in values.items()}
+
+
+def _shift(number: int) -> int:
+    """Return the power of two that a number is; NONE if it is none. Shifting takes less time than dividing."""
+    return number.bit_length() - 1 if number.bit_count() == 1 else at.NONE

@@ -142,6 +142,14 @@ def _remove_entries(m, slot, page, n):
 
 
 @compiled
+def _table_of(m, page):
+    """Return which page of a page table holds the entry of a page."""
+    if page < 0:
+        return at.NONE
+    return page >> m[at.TABLE_SHIFT] if m[at.TABLE_SHIFT] >= 0 else page // m[at.ENTRIES_PER_TABLE]
+
+
+@compiled
 def _table_row(m, slot, table):
     """Return the row of a page-table page, a new one without flags if it was not known."""
     identity = _identity(m, slot)
@@ -232,12 +240,12 @@ def _switch(m, v, kind, site, space, n):
 @compiled
 def _touch(m, v, kind, site, slot, page, n):
     """Touch pages; those without a shadow entry take hidden faults."""
-    missing, per_table, last = 0, m[at.ENTRIES_PER_TABLE], at.NONE - 1
+    missing, last = 0, at.NONE - 1
     for i in range(n):
         each = page + i if page >= 0 else page - i
         if _add_entry(m, slot, each):
             missing += 1
-            table = each // per_table if each >= 0 else at.NONE
+            table = _table_of(m, each)
             if table != last:
                 _add_table(m, slot, table)
                 last = table
@@ -336,7 +344,7 @@ def _write_table(m, v, kind, site, space, page, n):
     """Write entries of one page of a page table."""
     ticks = 0
     while True:
-        table = page // m[at.ENTRIES_PER_TABLE] if page >= 0 else at.NONE
+        table = _table_of(m, page)
         slot = _traced_slot(m, space, table)
         first, end = _made_again(m, v, kind, space, page, n)
         if slot != at.NONE and m[at.TRACED_COHERENCY]:
@@ -355,7 +363,7 @@ def _write_table(m, v, kind, site, space, page, n):
 def _write(m, v, kind, site, space, page, n):
     """Write entries, those of each page of a page table by themselves."""
     ticks, size = 0, m[at.ENTRIES_PER_TABLE]
-    while page >= 0 and page % size + n > size:
+    while page >= 0 and _table_of(m, page) != _table_of(m, page + n - 1):
         part = size - page % size
         ticks += _write_table(m, v, kind, site, space, page, part)
         page, n = page + part, n - part

@@ -85,6 +85,7 @@ def grown(memory: Array, more: int) -> Array:
         keys[table] = int(count_live(memory, table))
     rows = {table: max(_power_of_two(4 * (n + more)), _FIRST_ROWS) for table, n in keys.items()}
     larger = _with_tables(memory[: memory[at.SLOTS]], slots, rows)
+    larger[at.ROOM] = 0
     held = used * at.SLOT_COLUMNS
     larger[larger[at.SLOTS] : larger[at.SLOTS] + held] = memory[memory[at.SLOTS] : memory[at.SLOTS] + held]
     for table in at.ALL_TABLES:

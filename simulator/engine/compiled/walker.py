@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,18 +12,18 @@ from simulator.engine.compiled.kernel import keys_added, walk
 from simulator.engine.compiled.program import Compiler
 from simulator.engine.compiled.state import counts, first_memory, grown, stale_entries
 from simulator.engine.ledger import Prices
+from simulator.engine.one_pass import BeyondEngineError
 from simulator.errors import ModelError
 from simulator.events import BY_CODE
 from simulator.mechanisms import Event
 from simulator.model import Pricing
 from simulator.stream import COLUMN, Array, Batch
 
-_FITS_64_BITS = 2**62
-_COLUMNS = ("kind", "count", "user_ns", "kernel_ns", "space", "page", "site", "size")
-_ABSENT = {name: np.full(1, COLUMN[name].default, dtype=np.int64) for name in _COLUMNS}
+FITS_64_BITS = 2**62
+COLUMNS_OF_KERNEL = ("kind", "count", "user_ns", "kernel_ns", "space", "page", "site", "size")
 
 
-class TooLargeError(ArithmeticError):
+class TooLargeError(BeyondEngineError):
     """The ticks of a batch may not fit 64 bits; the message says so."""
 
 
@@ -36,14 +37,14 @@ class CompiledMechanisms:
     def __init__(self, pricing: Pricing, vcpus: int) -> None:
         self._pricing = pricing
         self._program = Compiler(pricing).program()
-        self._memory = first_memory(self._program, vcpus)
+        self.memory = first_memory(self._program, vcpus)
 
     def ask(self, event: Event) -> int:
         """Serve a row; return what it takes, in ticks."""
-        self._check(event.count)
+        self._check_events(event.count)
         cells = (event.count, 0, 0, event.space, event.page, event.site, event.size)
-        columns = (np.array([event.kind], dtype=np.int16), *(np.array([cell]) for cell in cells))
-        return self.walk(event.vcpu, columns, 1, 2, _FITS_64_BITS, True)[1]
+        columns = (_one_row(event.kind, "int16"), *(_one_row(cell, "int64") for cell in cells))
+        return self.walk(event.vcpu, columns, 1, 2, FITS_64_BITS)[1]
 
     def actions(self, vcpu: int, events: Counter[int]) -> Counter[tuple[int, str]]:
         """Return the actions of all rows that one virtual CPU asked for; ``events`` is how many it had of each kind."""
@@ -51,77 +52,90 @@ class CompiledMechanisms:
         for kind, recipe in self._program.always.items():
             if self._program.kinds[kind, at.ASKED]:
                 actions.update({(kind, action): n * events[kind] for action, n in recipe.items() if events[kind]})
-        taken = counts(self._memory, self._program, vcpu)
+        taken = counts(self.memory, self._program, vcpu)
         for kind, output in np.argwhere(taken).tolist():
             for action, n in self._program.leaving[output].items():
                 actions[kind, action] += n * int(taken[kind, output])
         return actions
 
-    def walker(self, batch: Batch, prices: Prices, vcpu: int, *, ahead: bool) -> CompiledWalker:  # noqa: ARG002 (has its own)
-        """Return a walker of a batch.
+    def walker(self, batch: Batch, prices: Prices, vcpu: int, *, ahead: bool) -> CompiledWalker:  # noqa: ARG002
+        """Return a walker of a batch, for a single virtual CPU; see ``stretch.Stretching``.
 
         Raises:
             TooLargeError: its ticks may not fit 64 bits.
         """
-        many = batch.columns.get("count")
-        self._check(len(batch) if many is None else int(many.max(initial=0)) * len(batch), batch)
-        return CompiledWalker(self, batch, vcpu, ahead=ahead)
+        self.check(batch)
+        return CompiledWalker(self, batch, vcpu)
 
-    def walk(
-        self, vcpu: int, columns: tuple[Array, ...], step: int, stop: int, budget: int, ahead: bool
-    ) -> tuple[int, int]:
+    def walk(self, vcpu: int, columns: tuple[Array, ...], step: int, stop: int, budget: int) -> tuple[int, int]:
         """Take steps; see ``stretch.Walker``."""
         total = 0
         while True:
-            step, ticks, ended = walk(self._memory, vcpu, columns, step, stop, budget - total, ahead)
+            step, ticks, ended = walk(self.memory, vcpu, columns, step, stop, budget - total)
             total += ticks
             if ended == at.DONE:
                 return int(step), int(total)
-            self._recover(ended, _event(columns, step >> 1, vcpu))
+            row = step >> 1
+            self.recover(event_of([each[row] if len(each) > 1 else each[0] for each in columns], vcpu), ended)
 
-    def _recover(self, ended: int, event: Event) -> None:
+    def recover(self, event: Event, ended: int) -> None:
         """Make room for a row, or say what is wrong with it."""
         if ended == at.GROW:
-            more = int(keys_added(self._memory, event.kind, event.count, event.page))
-            self._memory = grown(self._memory, more)
+            more = int(keys_added(self.memory, event.kind, event.count, event.page))
+            self.memory = grown(self.memory, more)
         else:
             self._pricing.chain.serve(event, lambda _action, _n: None)
             raise ModelError(f"the kernel refuses a '{BY_CODE[event.kind].name}' of {event.size} instructions")
 
-    def _check(self, events: int, batch: Batch | None = None) -> None:
-        """Raise TooLargeError unless 64 bits hold what so many events can take, with what was left stale before."""
-        stale = 0 if self._program.parameters[at.TRACED_COHERENCY] else stale_entries(self._memory)
-        ticks = (events + stale) * self._program.worst
-        if batch is not None:
-            for name, rate in (("user_ns", at.USER_RATE), ("kernel_ns", at.KERNEL_RATE)):
-                if name in batch.columns:
-                    ticks += int(batch.columns[name].max(initial=0)) * len(batch) * self._program.parameters[rate]
-        if ticks >= _FITS_64_BITS:
+    def check(self, batch: Batch) -> None:
+        """Raise TooLargeError unless 64 bits hold what a batch can take."""
+        many = batch.columns.get("count")
+        computed = sum(
+            int(batch.columns[name].max(initial=0)) * self._program.parameters[rate]
+            for name, rate in (("user_ns", at.USER_RATE), ("kernel_ns", at.KERNEL_RATE))
+            if name in batch.columns
+        )
+        self._check_events(len(batch) if many is None else int(many.max(initial=0)) * len(batch), computed * len(batch))
+
+    def _check_events(self, events: int, ticks: int = 0) -> None:
+        """Raise TooLargeError unless 64 bits hold ticks and what events can take, with what was left stale before."""
+        stale = 0 if self._program.parameters[at.TRACED_COHERENCY] else stale_entries(self.memory)
+        if ticks + (events + stale) * self._program.worst >= FITS_64_BITS:
             raise TooLargeError(f"{events:,} events of up to {self._program.worst:,} ticks may not fit 64 bits")
 
 
 class CompiledWalker:
     """Walks the steps of one batch; see ``stretch.Walker``."""
 
-    def __init__(self, mechanisms: CompiledMechanisms, batch: Batch, vcpu: int, *, ahead: bool) -> None:
+    def __init__(self, mechanisms: CompiledMechanisms, batch: Batch, vcpu: int) -> None:
         self._mechanisms = mechanisms
-        self._columns = tuple(_column(batch, name) for name in _COLUMNS)
+        self._columns = tuple(_column(batch, name) for name in COLUMNS_OF_KERNEL)
         self._vcpu = vcpu
-        self._ahead = ahead
 
     def walk(self, step: int, stop: int, budget: int | None) -> tuple[int, int]:
         """Take steps; see ``stretch.Walker``."""
-        limit = _FITS_64_BITS if budget is None else min(budget, _FITS_64_BITS)
-        return self._mechanisms.walk(self._vcpu, self._columns, step, stop, limit, self._ahead)
+        limit = FITS_64_BITS if budget is None else min(budget, FITS_64_BITS)
+        return self._mechanisms.walk(self._vcpu, self._columns, step, stop, limit)
+
+
+def _one_row(value: int, dtype: str) -> Array:
+    return _read_only(np.array([value], dtype=dtype))
 
 
 def _column(batch: Batch, name: str) -> Array:
     """Return a column for the kernel; one row stands for all where it is absent."""
     if name not in batch.columns:
-        return _ABSENT[name]
-    return np.ascontiguousarray(batch.columns[name])
+        return _one_row(COLUMN[name].default, "int64")
+    return _read_only(np.ascontiguousarray(batch.columns[name]).view())
 
 
-def _event(columns: tuple[Array, ...], row: int, vcpu: int) -> Event:
-    kind, count, _, _, space, page, site, size = (int(each[row] if len(each) > 1 else each[0]) for each in columns)
+def _read_only(column: Array) -> Array:
+    """Let nobody write a column: it is of one type then, whoever made it, and the kernel is compiled once."""
+    column.flags.writeable = False
+    return column
+
+
+def event_of(row: Sequence[int], vcpu: int) -> Event:
+    """Return the row that has these columns of the kernel, as mechanisms see it."""
+    kind, count, _, _, space, page, site, size = map(int, row)
     return Event(kind, count, vcpu, -1, space, page, site, size, -1, -1)

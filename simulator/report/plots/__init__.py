@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from simulator.errors import InputError, did_you_mean
+from simulator.report.plots.blame import blame
 from simulator.report.plots.cost import cost_per_event
 from simulator.report.plots.data import Inputs, NothingToDrawError
 from simulator.report.plots.figure import Picture
@@ -37,6 +38,7 @@ PLOTS: Mapping[str, Callable[[Inputs], Picture]] = MappingProxyType(
         "slowdown": slowdown,
         "performance": performance,
         "cost-per-event": cost_per_event,
+        "blame": blame,
     }
 )
 MAX_PAGES = 4
@@ -105,6 +107,7 @@ def bundle(  # noqa: PLR0917 - the same, then what is wanted of them
     plots: Sequence[str],
     directory: Path,
     sources: Mapping[str, Collection[str]] = MappingProxyType({}),
+    uncertainty: pd.DataFrame | None = None,
 ) -> Bundle:
     """Draw and save the named plots into ``directory``; what is not drawn has a note that says why.
 
@@ -113,7 +116,7 @@ def bundle(  # noqa: PLR0917 - the same, then what is wanted of them
     """
     for name in plots:
         _check_name(name)
-    inputs = Inputs(totals, breakdown, comparison, baseline, title, sources)
+    inputs = Inputs(totals, breakdown, comparison, baseline, title, sources, uncertainty)
     written = Bundle([], [])
     for name in dict.fromkeys(plots):
         try:

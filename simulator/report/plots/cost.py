@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.report.plots.data import Inputs, cycles_per_event, published
+from simulator.report.plots.data import Bounds, Inputs, cycles_per_event, published
 from simulator.report.plots.figure import Picture, log_span, log_ticks
 from simulator.report.plots.text import listed
 from simulator.report.plots.upright import HEIGHT, UprightBars
-from simulator.report.tables import human_count
+from simulator.report.tables import human_count, records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +19,23 @@ def cost_per_event(inputs: Inputs) -> Picture:
     bars = cycles_per_event(inputs.totals, inputs.mixed)
     styles = inputs.styles(inputs.present(bars))
     marks = published(inputs.comparison, "cycles_per_event", bars)
-    plot = _Costs(f"{inputs.title} – cost per event", bars, marks, styles)
+    plot = _Costs(f"{inputs.title} – cost per event", bars, marks, styles, _bounds(inputs))
     left_out = [str(name) for name in dict.fromkeys(inputs.totals["workload"]) if name in inputs.mixed]
     note = f"{listed(left_out)} (computation or several kinds of events, so no cost of one)" if left_out else ""
     return Picture(plot.pages(), plot.draw, note)
+
+
+def _bounds(inputs: Inputs) -> Bounds:
+    """Return the low and the high of busy cycles per event."""
+    events = {(str(row.workload), str(row.model)): int(row.events) for row in records(inputs.totals)}
+    return {
+        case: {
+            model: (low / events[case.workload, model], high / events[case.workload, model])
+            for model, (low, high) in models.items()
+            if events[case.workload, model]
+        }
+        for case, models in inputs.bounds("busy_low_cycles", "busy_high_cycles").items()
+    }
 
 
 class _Costs(UprightBars):

@@ -45,6 +45,8 @@ Stacks: TypeAlias = dict[Case, dict[str, dict[str, Fraction]]]
 """Seconds by case, model and event kind."""
 Bars: TypeAlias = dict[Case, dict[str, float]]
 """A number by case and model."""
+Bounds: TypeAlias = dict[Case, dict[str, tuple[float, float]]]
+"""A low and a high by case and model."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,17 @@ class Inputs:
     title: str
     sources: Mapping[str, Collection[str]] = field(default_factory=dict)
     """The kinds of event by the name that references to overhead give them together."""
+    uncertainty: pd.DataFrame | None = None
+
+    def bounds(self, low: str, high: str) -> Bounds:
+        """Return the two columns of uncertainty.csv by case and model, for the runs that have them."""
+        found: Bounds = {}
+        for row in () if self.uncertainty is None else records(self.uncertainty):
+            ends = getattr(row, low), getattr(row, high)
+            if not any(map(is_missing, ends)):
+                case = Case(str(row.workload), point_of(row))
+                found.setdefault(case, {})[str(row.model)] = (float(ends[0]), float(ends[1]))
+        return found
 
     @cached_property
     def models(self) -> list[str]:

@@ -30,6 +30,15 @@ PUBLISHED: Mapping[str, Any] = {
     "path_effects": [withStroke(linewidth=2.0, foreground=WHITE)],
 }
 """What the mark of a published value looks like: a line across its bar, with a rim that parts it from a dark one."""
+WHISKER: Mapping[str, Any] = {
+    "fmt": "none",
+    "ecolor": INK,
+    "elinewidth": 0.8,
+    "capsize": 1.6,
+    "capthick": 0.8,
+    "zorder": 4,
+}
+"""What the low and the high of a value look like: a line from end to end."""
 _LEGEND: Mapping[str, Any] = {
     "frameon": False,
     "borderpad": 0,
@@ -93,6 +102,16 @@ def handles(styles: Mapping[str, Style]) -> list[Artist]:
 def published_handle() -> Artist:
     """Return the entry of a legend for published values."""
     return Line2D([], [], label="published", **PUBLISHED)
+
+
+def whisker_handle() -> Artist:
+    """Return the entry of a legend for lows and highs."""
+    return Line2D([], [], label="all costs low to high", color=INK, linewidth=0.8, marker="|", markersize=4)
+
+
+def around(value: float, ends: tuple[float, float]) -> list[list[float]]:
+    """Return the ends of a whisker as distances from a value, as matplotlib wants them."""
+    return [[max(0.0, value - min(ends))], [max(0.0, max(ends) - value)]]
 
 
 def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -170,7 +189,7 @@ def log_ticks(axis: Axis, most: int) -> None:
     """Give a logarithmic axis whose limits are set ticks at decades, and between them where there are few decades."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(FixedLocator(list(_log_places(low, high, most))))
-    axis.set_major_formatter(FuncFormatter(_log_tick))
+    axis.set_major_formatter(FuncFormatter(short_tick))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -189,6 +208,11 @@ def _log_places(low: float, high: float, most: int) -> Iterator[float]:
                 yield place
 
 
-def _log_tick(value: float, _position: int | None = None) -> str:
-    thousands = max(0, math.floor(math.log10(value) + 1e-9) // 3)
+def short_tick(value: float, _position: int | None = None) -> str:
+    """Return what stands beside a tick at 0 or above, thousands as k, millions as M.
+
+    >>> short_tick(0), short_tick(0.5), short_tick(2e7)
+    ('0', '0.5', '20M')
+    """
+    thousands = max(0, math.floor(math.log10(value) + 1e-9) // 3) if value else 0
     return f"{value / 10 ** (3 * thousands):g}{('', 'k', 'M', 'G', 'T', 'P')[thousands]}"

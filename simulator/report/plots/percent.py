@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from matplotlib.ticker import MultipleLocator
 
-from simulator.report.plots.data import Inputs, percent_of_baseline, published
+from simulator.report.plots.data import Bounds, Inputs, percent_of_baseline, published
 from simulator.report.plots.figure import Picture, span
 from simulator.report.plots.style import INK, WHITE
 from simulator.report.plots.upright import HEIGHT, UprightBars
@@ -23,8 +23,22 @@ def performance(inputs: Inputs) -> Picture:
     bars = percent_of_baseline(inputs.totals, inputs.baseline)
     styles = inputs.styles(inputs.present(bars))
     marks = published(inputs.comparison, "percent_of_baseline", bars)
-    plot = _Performance(f"{inputs.title} – performance", bars, marks, styles, inputs.baseline or "the baseline")
+    plot = _Performance(
+        f"{inputs.title} – performance", bars, marks, styles, _bounds(inputs), inputs.baseline or "the baseline"
+    )
     return Picture(plot.pages(), plot.draw)
+
+
+def _bounds(inputs: Inputs) -> Bounds:
+    """Return the low and the high of a performance: it is highest where the time is lowest."""
+    return {
+        case: {
+            model: (100 / high, 100 / low)
+            for model, (low, high) in models.items()
+            if low > 0 and model != inputs.baseline
+        }
+        for case, models in inputs.bounds("relative_low", "relative_high").items()
+    }
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import NullLocator
 
-from simulator.report.plots.data import Bars, Case, Inputs, published_slowdown, relative_totals
+from simulator.report.plots.data import Bars, Bounds, Case, Inputs, published_slowdown, relative_totals
 from simulator.report.plots.figure import (
     PUBLISHED,
+    WHISKER,
     Picture,
     Sheet,
+    around,
     axes_at,
     dress_across,
     handles,
@@ -25,14 +27,17 @@ from simulator.report.plots.figure import (
     published_handle,
     span,
     text_beside,
+    whisker_handle,
 )
-from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, PAGE_HEIGHT, SINGLE_COLUMN, Style
+from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, MODEL_STYLES, PAGE_HEIGHT, SINGLE_COLUMN, Style, settings
 from simulator.report.plots.text import inches, lines, widest
 from simulator.report.tables import human_ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from simulator.analysis.compare import Compared
 
 _NAME = 1.2  # inches for the name of a group
 _BETWEEN = 0.6  # bars that would fit between two groups of bars
@@ -44,11 +49,27 @@ def slowdown(inputs: Inputs) -> Picture:
     ratios = relative_totals(inputs.totals, inputs.baseline)
     styles = inputs.styles(inputs.present(ratios))
     marks = published_slowdown(inputs, ratios)
+    bounds = inputs.bounds("relative_low", "relative_high")
     legend = [*handles(styles), *([published_handle()] if any(marks.values()) else [])]
+    legend += [whisker_handle()] if any(bounds.get(case) for case in ratios) else []
     sheet = Sheet(SINGLE_COLUMN, f"{inputs.title} – total time", legend)
-    bars = _Slowdown(sheet, ratios, marks, styles, inputs.baseline or "the baseline")
+    bars = _Slowdown(sheet, ratios, marks, bounds, styles, inputs.baseline or "the baseline")
     sizes = [bars.size(case) for case in ratios]
     return Picture(pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH), bars.draw)
+
+
+def compared(title: str, found: Compared) -> list[Figure]:
+    """Draw the total times of several results over those of the first, a group for each workload under each model."""
+    ratios: Bars = {}
+    for row in found.rows:
+        if row.result != found.labels[0] and row.relative_to_first is not None:
+            case = Case(row.workload, ", ".join(filter(None, (row.model, row.point))))
+            ratios.setdefault(case, {})[row.result] = float(row.relative_to_first)
+    styles = {label: MODEL_STYLES[n % len(MODEL_STYLES)] for n, label in enumerate(found.labels) if n}
+    bars = _Slowdown(Sheet(SINGLE_COLUMN, title, handles(styles)), ratios, {}, {}, styles, found.labels[0])
+    with settings():
+        sizes = [bars.size(case) for case in ratios]
+        return [bars.draw(cases) for cases in pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH)]
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,7 @@ class _Slowdown:
     sheet: Sheet
     ratios: Bars
     published: Bars
+    bounds: Bounds
     styles: dict[str, Style]
     baseline: str
 
@@ -65,7 +87,8 @@ class _Slowdown:
     def values(self) -> list[float]:
         """All values that have a place on the axis, and 1."""
         bars = (*self.ratios.values(), *self.published.values())
-        return [1.0, *(value for models in bars for value in models.values() if value > 0)]
+        ends = [end for case in self.ratios for model in self.styles for end in self._ends(case, model)]
+        return [1.0, *(value for models in bars for value in models.values() if value > 0), *ends]
 
     @cached_property
     def log(self) -> bool:
@@ -111,6 +134,10 @@ class _Slowdown:
             mark = self.published.get(case, {}).get(model)
             if mark:
                 axes.plot([mark, mark], [y - 0.4, y + 0.4], **PUBLISHED)
+            ends = self._ends(case, model)
+            if ends:
+                axes.errorbar(bars[model], y, xerr=around(bars[model], (min(ends), max(ends))), **WHISKER)
+                end = min([end, *ends]) if self._before(bars[model]) else max([end, *ends])
             self._text(axes, (start, end, y), mark, bars[model])
 
     def _text(self, axes: Axes, bar: tuple[float, float, float], mark: float | None, value: float) -> None:
@@ -125,6 +152,10 @@ class _Slowdown:
         if mark and inside and abs(tip - begin) < inches(text) + 0.08:
             inside, end = False, mark
         text_beside(axes, end, y, text, before=before != inside)
+
+    def _ends(self, case: Case, model: str) -> tuple[float, ...]:
+        """Return the low and the high of a bar, nothing where it has none; a low of zero has no place on a log axis."""
+        return tuple(end for end in self.bounds.get(case, {}).get(model, ()) if end > 0)
 
     def _before(self, value: float) -> bool:
         return self.log and value < 1

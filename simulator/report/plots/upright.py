@@ -8,8 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulator.report.plots.data import Bars, Case
-from simulator.report.plots.figure import PUBLISHED, Sheet, axes_at, handles, is_in_the_way, pages, published_handle
+from simulator.report.plots.data import Bars, Bounds, Case
+from simulator.report.plots.figure import (
+    PUBLISHED,
+    WHISKER,
+    Sheet,
+    around,
+    axes_at,
+    handles,
+    is_in_the_way,
+    pages,
+    published_handle,
+    whisker_handle,
+)
 from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, WHITE, Style
 from simulator.report.plots.text import inches, lines, shortened
 
@@ -38,6 +49,7 @@ class UprightBars(ABC):
     bars: Bars
     published: Bars
     styles: dict[str, Style]
+    bounds: Bounds
     text_box: ClassVar[dict[str, Any] | None] = None
 
     @abstractmethod
@@ -65,7 +77,11 @@ class UprightBars(ABC):
     def values(self) -> list[float]:
         """Return all values that have a place on the axis."""
         bars = (*self.bars.values(), *self.published.values())
-        return [value for models in bars for value in models.values() if value > 0]
+        ends = (end for case in self.bars for pair in self.bounds.get(case, {}).values() for end in pair)
+        return [
+            *(value for models in bars for value in models.values() if value > 0),
+            *(end for end in ends if end > 0),
+        ]
 
     def draw(self, cases: Sequence[Case]) -> Figure:
         """Draw a page."""
@@ -73,6 +89,8 @@ class UprightBars(ABC):
         legend = handles(self.styles)
         if any(case in self.published for case in cases):
             legend.append(published_handle())
+        if any(self.bounds.get(case) for case in cases):
+            legend.append(whisker_handle())
         sheet = Sheet(names.width, self.title, legend)
         figure = sheet.figure(names.bottom + HEIGHT + 0.08)
         axes = axes_at(figure, names.left, names.bottom, names.across, HEIGHT)
@@ -102,11 +120,14 @@ class UprightBars(ABC):
             axes.bar(x, value - floor, width, bottom=floor, **self.styles[model].bar)
         if mark:
             axes.plot([x - width / 2, x + width / 2], [mark, mark], **PUBLISHED)
-        text, top = self.text(value), value or floor
+        ends = self.bounds.get(case, {}).get(model)
+        if ends and value:
+            axes.errorbar(x, value, yerr=around(value, (max(min(ends), floor), max(ends))), **WHISKER)
+        text, top = self.text(value), max(value or floor, *(ends or (floor,)))
         need = inches(text) + _NEAR
         start, end, across = (_height(axes, place) for place in (floor, top, mark or floor))
         above = is_in_the_way(across, end, _TOUCH, need)
-        inside = (above or inward) and end - start >= need and not is_in_the_way(end, across, _RIM, need)
+        inside = not ends and (above or inward) and end - start >= need and not is_in_the_way(end, across, _RIM, need)
         if above and not inside:  # a bar too short for its text
             top = mark or floor
         axes.annotate(

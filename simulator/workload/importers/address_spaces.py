@@ -11,18 +11,17 @@ while the kernel clears the entries, and has left when it is switched away from 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.workload.importers.perf_text import PAGE_BYTES
+from simulator.workload.importers.perf_text import CLONE, CLONE3, FORK, PAGE_BYTES, VFORK
 from simulator.workload.importers.rows import Cause, Post, Rows
 
-CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
 FORKS = frozenset({CLONE, FORK, VFORK, CLONE3})
 EXECS = frozenset({59, 322})
-CLONE_VM = 0x100
 NO_SYSCALL = -1
 ANONYMOUS = "MM_ANONPAGES"
 
@@ -31,16 +30,13 @@ ANONYMOUS = "MM_ANONPAGES"
 class Space:
     """One address space: ``new`` if its making is in the recording, so that all its counters began at zero.
 
-    ``tasks`` are those that live in it, as far as known. ``left`` is whether a process that used it ended, or gave it
-    up for another; ``gone`` is whether it was torn down.
+    ``left`` is whether a process that used it ended, or gave it up for another; ``gone`` is whether it was torn down.
     """
 
     number: int
     new: bool = False
     mm_id: str = ""
-    written: set[int] = field(default_factory=set)
     same_as: Space | None = None
-    tasks: set[Task] = field(default_factory=set)
     left: bool = False
     gone: bool = False
 
@@ -58,6 +54,7 @@ class Counters:
 class Task:
     """What is known of one task while the recording is read.
 
+    ``dead`` is whether its CPU was switched away from it for good, and ``places`` are the texts that tell of its lines.
     ``leaving`` is the space that it is about to leave for good, and ``grave`` the row of the latest moment at which
     that space may have been torn down.
     """
@@ -79,16 +76,23 @@ class Task:
     grave: tuple[Rows, int] | None = None
     running: bool = False
     left: Post | None = None
+    dead: bool = False
+    places: list[bytes] = field(default_factory=list)
     preempted: bool = False
     wake: Cause | None = None
     early_wake: Cause | None = None
 
 
 class Spaces:
-    """All address spaces of a recording; reads no lines, keeps who lives where, and the counters."""
+    """All address spaces of a recording; reads no lines, keeps who lives where, and the counters.
+
+    ``written`` are, by the number of a space, the pages that faulted for writing since it was last forked.
+    """
 
     def __init__(self) -> None:
         self.unknown_bases = 0
+        self.written: defaultdict[int, set[int]] = defaultdict(set)
+        self._tasks: defaultdict[int, set[Task]] = defaultdict(set)
         self._all: list[Space] = []
         self._processes: dict[int, Space] = {}
         self._counters: dict[str, Counters] = {}
@@ -148,7 +152,7 @@ class Spaces:
         if task.leaving is None:
             self.begin_exit(task, last_of_process=True)
         space = root(task.leaving or self.of(task))
-        space.tasks.discard(task)
+        self._tasks[space.number].discard(task)
         return self._torn_down(space) if task.seen_in_user_mode or space.mm_id or space.new else None
 
     def end_exec(self, task: Task) -> Space | None:
@@ -158,35 +162,41 @@ class Spaces:
     def forget(self, task: Task) -> None:
         """Note that a task is no more, as its number is used again."""
         if task.space is not None:
-            root(task.space).tasks.discard(task)
+            self._tasks.get(root(task.space).number, set()).discard(task)
 
     def _torn_down(self, space: Space) -> Space | None:
-        if space.tasks or not space.left or space.gone:
+        if self._tasks.get(space.number) or not space.left or space.gone:
             return None
         space.gone = True
+        self._tasks.pop(space.number, None)
+        self.written.pop(space.number, None)
         self._counters.pop(space.mm_id, None)
         return space
 
-    def change(self, task: Task, mm_id: str, counter: str, size: int, current: bool) -> tuple[Counters, int]:
-        """Record a counter's new value in bytes, seen while ``task`` runs; return whose it is, and the change in pages.
-
-        A counter first seen in a space older than the recording tells no change: its base is unknown.
-        """
+    def counters(self, task: Task, mm_id: str, current: bool) -> Counters:
+        """Return whose counter a line tells of, seen while ``task`` runs."""
         counters = self._counters.get(mm_id)
         if counters is None or not counters.total:
             counters = self._adopt(task, mm_id, counters, current)
         if current and counters.space is not task.space:
             self._settle(task, counters)
+        return counters
+
+    def change(self, counters: Counters, counter: str, size: int) -> int:
+        """Record a counter's new value in bytes; return the change in pages.
+
+        A counter first seen in a space older than the recording tells no change: its base is unknown.
+        """
         before = counters.sizes.get(counter)
         counters.sizes[counter] = size
         if before is None:
             if not counters.space.new:
                 self.unknown_bases += 1
                 counters.total += size
-                return counters, 0
+                return 0
             before = 0
         counters.total += size - before
-        return counters, (size - before) // PAGE_BYTES
+        return (size - before) // PAGE_BYTES
 
     def numbering(self) -> npt.NDArray[np.int64]:
         """Return the final number of each provisional one; the last element, reached by index -1, is -1."""
@@ -238,13 +248,13 @@ class Spaces:
     def _house(self, task: Task, space: Space) -> None:
         self.forget(task)
         task.space = space
-        root(space).tasks.add(task)
+        self._tasks[root(space).number].add(task)
 
     def _merge(self, one: Space, other: Space) -> None:
         one, other = root(one), root(other)
         if one is not other:
             one.same_as = other
-            other.tasks |= one.tasks
+            self._tasks[other.number] |= self._tasks.pop(one.number, set())
             other.left |= one.left
 
 

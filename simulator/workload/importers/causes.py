@@ -30,7 +30,7 @@ from simulator.workload.importers.rows import NEVER, Cause, Post, Rows, Signals
 IDLE_TASK = 0
 
 # What ends a gap, which tells its mode; lines of tracepoints that are not known end none.
-BY_KERNEL, BY_INTERRUPT, BY_USER, BY_UNKNOWN = range(4)
+BY_KERNEL, BY_USER, BY_INTERRUPT, BY_UNKNOWN = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,16 +73,22 @@ class Cpu(Rows):
 
         A line that comes from user mode shows the task there, and no interrupt under way.
         """
-        if ends == BY_UNKNOWN:
-            return
         gap = now - self.now
-        self.now = now
         if ends == BY_USER:
-            self.task.user_mode = self.task.seen_in_user_mode = True
-            self.leave_interrupt()
+            task = self.task
+            task.user_mode = task.seen_in_user_mode = True
+            self.interrupt_context = False
+            self.interrupts = 0
+            if not self.is_idle:
+                self.user += gap
+                self.now = now
+                return
+        elif ends == BY_UNKNOWN:
+            return
+        self.now = now
         if self.is_idle:
             self.idle += gap
-        elif ends == BY_USER or (ends == BY_INTERRUPT and self.task.user_mode and not self.interrupts):
+        elif ends == BY_INTERRUPT and self.task.user_mode and not self.interrupts:
             self.user += gap
         else:
             self.kernel += gap
@@ -235,7 +241,8 @@ class Causes:
             cpu.sleep()
         path.append((cpu.next_row, cpu.now))
         row, time = path[0]
-        cpu.kernel_rows.extend(later for later, _ in path[1:])
+        for later, _ in path[1:]:
+            cpu.kernel_rows.add(later)
         if cause is None and time == cpu.idle_since:
             return
         if row == cpu.next_row:
@@ -248,5 +255,5 @@ class Causes:
         """Let a row wait for a cause until ``time``, or until the cause's own time if ``time`` is not told."""
         time = cpu.now if time == NEVER else time
         latency = time - cause.post.reserve(time)
-        cpu.waits[row] = (self.signals.number(cause.post), latency)
+        cpu.waits.add(row, self.signals.number(cause.post), latency)
         self.waits[cause.sort] += 1

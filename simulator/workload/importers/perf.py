@@ -25,21 +25,22 @@ the report's notes count such places.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from simulator.errors import StreamError
-from simulator.events import BY_CODE, INTERRUPT_COMPLETION
-from simulator.stream import Header, MemoryStream
-from simulator.workload.importers import perf_text
+from simulator.stream import Header
+from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
-from simulator.workload.importers.perf_handlers import SPACE_DESTROY, SPACE_SWITCH, SPACE_SWITCH_GUESS
+from simulator.workload.importers.guess import looks_like
+from simulator.workload.importers.perf_columns import Block
 from simulator.workload.importers.perf_reader import Reader
-from simulator.workload.importers.perf_text import Progress
-from simulator.workload.importers.rows import Matrix
+from simulator.workload.importers.perf_split import split
+from simulator.workload.importers.settle import Findings, Recording, Survey, survey
+from simulator.workload.importers.text import Progress
 
 UNREADABLE = "unreadable line"
 _UNREADABLE_SHARE = 100
@@ -73,43 +74,82 @@ def import_perf(
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-) -> tuple[MemoryStream, ImportReport]:
+) -> tuple[Recording, ImportReport]:
     """Read a recording; return its event stream and what became of each line.
 
     ``title`` is the stream's (the file's name by default), ``provenance`` is added to what the file itself tells, and
     ``progress`` is told the bytes read so far and all of them.
 
     Raises:
-        StreamError: no such file; cut in the middle of a line; gzip data truncated or corrupt; time runs backward; no
+        StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
+    with closing(split(path, progress)) as blocks:
+        return import_blocks(blocks, path, title, provenance)
+
+
+def import_blocks(
+    blocks: Iterable[Block], path: Path, title: str | None = None, provenance: Mapping[str, str] | None = None
+) -> tuple[Recording, ImportReport]:
+    """Read a recording that was made from the file ``path`` and comes in blocks.
+
+    Raises:
+        StreamError: as ``import_perf``.
+    """
+
+    def feed(reader: Reader) -> None:
+        for block in blocks:
+            reader.read(block)
+        _refuse_unreadable(reader)
+
+    return read_recording(path, feed, title, {"source": "perf script"}, provenance)
+
+
+def read_recording(
+    path: Path,
+    feed: Callable[[Reader], None],
+    title: str | None,
+    source: Mapping[str, object],
+    provenance: Mapping[str, str] | None,
+) -> tuple[Recording, ImportReport]:
+    """Read a recording of any format whose lines ``feed`` gives to a reader as ``perf script`` would write them.
+
+    ``source`` says in the header where the lines come from. Returns the stream and what became of each line.
+
+    Raises:
+        StreamError: whatever ``feed`` raises; no event in the file.
+    """
     reader = Reader(path)
-    for lines in perf_text.read_lines(path, progress):
-        reader.read(lines)
-    _refuse_unreadable(reader)
-    derived = _finish(reader)
-    report = _report(reader, derived)
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(text.sha256, path)
+        feed(reader)
+    findings = _findings(reader)
+    cpus = _in_order(reader)
+    found = survey(cpus, findings, reader.spool)
+    if not found.events:
+        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
     header = Header(
         title=title or path.name.split(".")[0],
         vcpus=len(reader.cpus),
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
-        tasks={0: "swapper"} | {tid: task.comm for tid, task in reader.tasks.items()},
-        provenance=_provenance(path, reader) | dict(provenance or {}),
+        tasks={0: "swapper"} | reader.tasks.names,
+        provenance={**source, **_provenance(path, reader, digest.result()), **(provenance or {})},
     )
-    return MemoryStream(header, [cpu.batches() for cpu in _in_order(reader)]), report
+    return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
 
 def _refuse_unreadable(reader: Reader) -> None:
     """Refuse a file of which more than one line in a hundred cannot be read: its gaps and counts would mislead."""
     if reader.unreadable * _UNREADABLE_SHARE <= reader.lines:
         return
-    text = reader.first_unreadable_text.strip()
-    microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(text) else ""
+    line = reader.first_unreadable_text.strip()
+    microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(line) else ""
     raise StreamError(
         f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, "
-        f"this one first: {text[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
+        f"this one first: {line[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
         "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
+        f"{'' if microseconds else looks_like(reader.first_unreadable_text)}"
     )
 
 
@@ -117,121 +157,50 @@ def _in_order(reader: Reader) -> list[Cpu]:
     return [cpu for _, cpu in sorted(reader.cpus.items())]
 
 
-def _provenance(path: Path, reader: Reader) -> dict[str, object]:
+def _provenance(path: Path, reader: Reader, sha256: str) -> dict[str, object]:
     tracepoints = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values()}
     return {
-        "source": "perf script",
         "file": path.name,
-        "sha256": perf_text.sha256(path),
+        "sha256": sha256,
         "lines": reader.lines,
         "tracepoints": dict(sorted(tracepoints.items())),
     }
 
 
-def _finish(reader: Reader) -> dict[str, int]:
-    """Close all rows at the end of the file; return the number of derived events by kind."""
-    cpus = _in_order(reader)
-    for cpu in cpus:
+def _findings(reader: Reader) -> Findings:
+    """Close all rows at the end of the file; return what the whole of it told."""
+    for cpu in _in_order(reader):
         cpu.write_implied()
         cpu.elapse(reader.latest, BY_KERNEL)
         if cpu.is_idle and not cpu.woken:
             cpu.sleep()
-        cpu.finish()
-    spaces = reader.spaces.numbering()
-    users = [task.tid for task in reader.tasks.values() if task.seen_in_user_mode]
-    completions = switches = 0
-    for cpu in cpus:
-        cpu.column("space")[:] = spaces[cpu.column("space")]
-        completions += _settle_completions(reader, cpu)
-        switches += _settle_switches(reader, cpu, users)
-        cpu.keep(cpu.column("kind") > 0)
-    _settle_ends(cpus, len(spaces))
-    if not any(len(cpu.column("kind")) for cpu in cpus):
-        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
-    _number_densely([cpu.column("space") for cpu in cpus])
-    events = _events(cpus)
+    guesses = reader.guesses
+    return Findings(
+        spaces=reader.spaces.numbering(),
+        completions=[kind for vector, kind in guesses.completions.items() if vector not in guesses.vectors_with_exit],
+        users=None if guesses.switch_lines else reader.tasks.users(),
+    )
+
+
+def _report(reader: Reader, found: Survey) -> ImportReport:
     derived = {
-        "halt": events.get("halt", 0),
-        "interrupt_completion": completions,
-        "pte_modify": events.get("pte_modify", 0),
-        "space_switch": switches,
-        "space_destroy": events.get("space_destroy", 0),
+        "halt": found.events.get("halt", 0),
+        "interrupt_completion": found.completions,
+        "pte_modify": found.events.get("pte_modify", 0),
+        "space_switch": found.switches,
+        "space_destroy": found.events.get("space_destroy", 0),
     }
-    return {name: count for name, count in derived.items() if count}
-
-
-def _settle_completions(reader: Reader, cpu: Cpu) -> int:
-    """Confirm the guessed completions of interrupts whose vectors have no tracepoint for it; return how many."""
-    kinds = cpu.column("kind")
-    confirmed = [
-        guess for vector, guess in reader.guesses.completions.items() if vector not in reader.guesses.vectors_with_exit
-    ]
-    rows = np.isin(kinds, confirmed)
-    kinds[rows] = INTERRUPT_COMPLETION
-    return int(rows.sum())
-
-
-def _settle_switches(reader: Reader, cpu: Cpu, users: Sequence[int]) -> int:
-    """Confirm guessed space switches, between tasks of different spaces that ran in user mode; return how many."""
-    if reader.guesses.switch_lines:
-        return 0
-    kinds, spaces = cpu.column("kind"), cpu.column("space")
-    rows = np.flatnonzero((kinds == SPACE_SWITCH_GUESS) & np.isin(cpu.column("task"), users))
-    changed = np.diff(spaces[rows], prepend=-2) != 0
-    kinds[rows[changed]] = SPACE_SWITCH
-    return int(changed.sum())
-
-
-def _settle_ends(cpus: Sequence[Cpu], spaces: int) -> None:
-    """Leave out the end of a space that was used again later, by a task that was not known to share it."""
-    last_used = np.zeros(spaces, np.int64)  # the last stands for no space
-    for cpu in cpus:
-        np.maximum.at(last_used, cpu.column("space"), _times(cpu))
-    for cpu in cpus:
-        space, row = cpu.column("space"), np.arange(len(cpu.column("space")))
-        last_row = np.zeros(spaces, np.int64)
-        np.maximum.at(last_row, space, row)
-        used_later = (row < last_row[space]) | (_times(cpu) < last_used[space])
-        cpu.keep((cpu.column("kind") != SPACE_DESTROY) | ~used_later)
-
-
-def _times(cpu: Cpu) -> Matrix:
-    """Return the time of each row since the first line, nanoseconds."""
-    return np.cumsum(cpu.column("user_ns") + cpu.column("kernel_ns") + cpu.column("idle_ns"))
-
-
-def _number_densely(columns: Sequence[Matrix]) -> None:
-    """Number the spaces that occur from 0, in the order of their making; -1 stays."""
-    used = np.zeros(max(int(column.max(initial=-1)) for column in columns) + 2, dtype=bool)
-    for column in columns:
-        used[column + 1] = True
-    used[0] = False
-    numbers = np.where(used, np.cumsum(used) - 1, -1)
-    for column in columns:
-        column[:] = numbers[column + 1]
-
-
-def _events(cpus: Sequence[Cpu]) -> dict[str, int]:
-    """Count the events of all rows by kind; only kinds that occur."""
-    counts = dict.fromkeys(BY_CODE, 0)
-    for cpu in cpus:
-        kinds, numbers = cpu.column("kind"), cpu.column("count")
-        for code in np.flatnonzero(np.bincount(kinds)).tolist():
-            counts[code] += int(numbers[kinds == code].sum())
-    return {BY_CODE[code].name: count for code, count in counts.items() if count}
-
-
-def _report(reader: Reader, derived: Mapping[str, int]) -> ImportReport:
+    derived = {name: count for name, count in derived.items() if count}
     known = [tracepoint for tracepoint in reader.tracepoints.values() if tracepoint.known]
     unknown = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values() if not tracepoint.known}
     if reader.unreadable:
         unknown[UNREADABLE] = reader.unreadable
     return ImportReport(
         lines=reader.lines,
-        events=_events(_in_order(reader)),
+        events=found.events,
         derived=derived,
-        with_event={t.name: t.lines - t.without_event for t in known if t.lines > t.without_event},
-        without_event={t.name: t.without_event for t in known if t.without_event},
+        with_event={t.name: t.counts[True] for t in known if t.counts[True]},
+        without_event={t.name: t.counts[False] for t in known if t.counts[False]},
         unknown=unknown,
         first_unreadable_line=reader.first_unreadable,
         waits=dict(sorted(reader.causes.waits.items())),

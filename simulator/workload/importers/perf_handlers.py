@@ -15,12 +15,8 @@ from simulator.events import CONTEXT_SWITCH, INTERRUPT, INTERRUPT_COMPLETION, WA
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.address_spaces import (
     ANONYMOUS,
-    CLONE,
-    CLONE3,
-    CLONE_VM,
     EXECS,
     NO_SYSCALL,
-    VFORK,
     Space,
     Spaces,
     Task,
@@ -34,7 +30,9 @@ from simulator.workload.importers.causes import (
     Cpu,
     Place,
 )
+from simulator.workload.importers.perf_text import CounterHead
 from simulator.workload.importers.rows import (
+    NO_WRITE,
     PAGE_FAULT,
     PTE_CLEAR,
     PTE_MODIFY,
@@ -43,14 +41,21 @@ from simulator.workload.importers.rows import (
     TLB_FLUSH_PAGE,
     Post,
 )
+from simulator.workload.importers.settle import (
+    FIRST_COMPLETION_GUESS,
+    SPACE_DESTROY_GUESS,
+    SPACE_SWITCH,
+    SPACE_SWITCH_GUESS,
+)
+from simulator.workload.importers.spool import Spool
+from simulator.workload.importers.tasks import Tasks
 
-SPACE_SWITCH = kind_code("space_switch")
-SPACE_DESTROY = kind_code("space_destroy")
 TLB_FLUSH_ALL = kind_code("tlb_flush_all")
 MSR_READ = kind_code("msr_read")
 MSR_WRITE = kind_code("msr_write")
 DISK_REQUEST = kind_code("disk_request")
 
+MOST_DEVICES = 32_767  # what the stream's column can tell apart
 FAULT_PRESENT = 1
 FAULT_WRITE = 2
 DEAD_STATES = ("Z", "X")
@@ -58,12 +63,10 @@ FLUSH_ON_SWITCH, FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM = range(4)
 FLUSHED_HERE = frozenset({FLUSH_REMOTE_RECEIVED, FLUSH_LOCAL, FLUSH_LOCAL_MM})
 SWAPPED = "MM_SWAPENTS"
 
-# Kinds of rows appended on suspicion, which the end of the file confirms or not (see ``Guesses``).
-SPACE_SWITCH_GUESS = -1
-SPACE_DESTROY_GUESS = -2
-FIRST_COMPLETION_GUESS = -3
-
 Handler = Callable[[Cpu, str], bool]
+"""Takes the fields of a line as text."""
+NumbersHandler = Callable[[Cpu, int, int, int], bool]
+"""Takes the fields of a line as numbers: ``perf_columns`` reads them by the block, ``Handlers.numbers`` one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,9 +75,12 @@ class Guesses:
 
     Space switches are guessed at each context switch, and wanted if no ``tlb:tlb_flush`` line tells of any. An
     interrupt completes where it begins (by vector, the kind of the guessed row) unless its vector has an exit line.
+    Where an interrupt's deferred work ends is told by ``irq:softirq_exit`` lines (``softirqs_end``), or else by the
+    next line that shows the task at work.
     """
 
     switch_lines: bool = False
+    softirqs_end: bool = False
     completions: dict[str, int] = field(default_factory=dict)
     vectors_with_exit: set[str] = field(default_factory=set)
 
@@ -86,22 +92,22 @@ class Handlers:
     """
 
     def __init__(self) -> None:
-        self.tasks: dict[int, Task] = {}
+        self.spool = Spool()
+        self.tasks = Tasks()
         self.spaces = Spaces()
         self.causes = Causes(0)
         self.guesses = Guesses()
         self.devices: dict[str, int] = {}
         self.copied = self.protected = 0
         self.unannounced = 0
-        self._places: dict[str, Place] = {}
-        self._syscalls = perf_text.Syscalls()
-        self._numbers = perf_text.Numbers()
-        self._counter_heads = perf_text.CounterHeads()
-        self._flushes: dict[str, tuple[int, int]] = {}
+        self._places: dict[bytes, Place] = {}
+        self._known: list[Place | None] = []
+        self._present: dict[bytes, int] = {}
+        self._heads: list[CounterHead] = []
         self._interrupts: dict[int, str] = {}
 
-    def table(self) -> dict[str, tuple[Handler, int]]:
-        """Return, for each known tracepoint, its handler and what its lines end."""
+    def numbers_table(self) -> dict[str, tuple[NumbersHandler, int]]:
+        """Return, for each tracepoint whose fields are numbers, its handler and what its lines end."""
         return {
             "raw_syscalls:sys_enter": (self._syscall_enter, BY_USER),
             "raw_syscalls:sys_exit": (self._syscall_exit, BY_KERNEL),
@@ -109,6 +115,23 @@ class Handlers:
             "exceptions:page_fault_kernel": (self._fault, BY_KERNEL),
             "kmem:rss_stat": (self._counter, BY_KERNEL),
             "tlb:tlb_flush": (self._flush, BY_KERNEL),
+        }
+
+    def numbers(self, name: str, fields: str) -> tuple[int, int, int]:
+        """Read the fields of one line of such a tracepoint."""
+        if name.startswith("raw_syscalls:"):
+            return *perf_text.parse_syscall(fields), 0
+        if name.startswith("exceptions:"):
+            return perf_text.parse_fault(fields)
+        if name.startswith("tlb:"):
+            return *perf_text.parse_tlb_flush(fields), 0
+        head, size = perf_text.parse_counter(fields)
+        self._heads.append(head)
+        return size, len(self._heads) - 1, 0
+
+    def table(self) -> dict[str, tuple[Handler, int]]:
+        """Return, for each other known tracepoint, its handler and what its lines end."""
+        return {
             "sched:sched_switch": (self._switch, BY_KERNEL),
             "sched:sched_waking": (self._wake, BY_KERNEL),
             "sched:sched_wakeup_new": (self._wake, BY_KERNEL),
@@ -120,6 +143,7 @@ class Handlers:
             "irq:irq_handler_entry": (self._handler_entry, BY_INTERRUPT),
             "irq:irq_handler_exit": (self._handler_exit, BY_KERNEL),
             "irq:softirq_entry": (self._softirq_entry, BY_KERNEL),
+            "irq:softirq_exit": (self._softirq_exit, BY_KERNEL),
             "block:block_rq_issue": (self._issue, BY_KERNEL),
             "block:block_rq_complete": (self._complete, BY_KERNEL),
             "msr:read_msr": (partial(self._msr, MSR_READ), BY_KERNEL),
@@ -128,27 +152,26 @@ class Handlers:
 
     def _resume(self, cpu: Cpu, task: Task, now: int) -> None:
         self.unannounced += 1
+        if cpu.task_before.dead:
+            self._forget(cpu.task_before)
         cpu.elapse(now, BY_KERNEL)
         self.causes.resume(cpu, task)
 
     # Tasks.
 
-    def _task(self, tid: int, comm: str) -> Task:
-        task = self.tasks.get(tid)
-        if task is None:
-            task = self.tasks[tid] = Task(tid, tid, comm)
-        return task
-
     def _switch(self, cpu: Cpu, fields: str) -> bool:
         """A context switch; a change of space has its own line (``tlb:tlb_flush``), or else see ``Guesses``."""
         switch = perf_text.parse_switch(fields)
         if switch.prev_pid != cpu.task.tid:
-            self._resume(cpu, self._task(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
+            self._resume(cpu, self.tasks.find(switch.prev_pid, "") if switch.prev_pid else cpu.idle_task, cpu.now)
         cpu.write_implied()
         before = cpu.task
+        if cpu.task_before.dead:  # no line can be of it any more
+            self._forget(cpu.task_before)
         if switch.prev_state.startswith(DEAD_STATES) and before is not cpu.idle_task:
             self._destroy(cpu, before, self.spaces.end_exit(before))
-        task = self._task(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
+            before.dead = True
+        task = self.tasks.find(switch.next_pid, switch.next_comm) if switch.next_pid else cpu.idle_task
         self.causes.switch(cpu, task)
         cpu.task_event(CONTEXT_SWITCH, task.tid)
         if before is not cpu.idle_task:
@@ -157,12 +180,14 @@ class Handlers:
         cpu.run(task, announced=True)
         cpu.place = None
         if task is not cpu.idle_task:
-            cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, self.spaces.of(task).number)
+            space = self.spaces.of(task)
+            if not self.guesses.switch_lines:
+                cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, space.number)
         return True
 
     def _wake(self, cpu: Cpu, fields: str) -> bool:
         comm, pid, target = perf_text.parse_wake(fields)
-        woken = self._task(pid, comm)
+        woken = self.tasks.find(pid, comm)
         cpu.task_event(WAKE, pid)
         self.causes.wake(cpu, woken, target)
         return True
@@ -170,11 +195,10 @@ class Handlers:
     def _process_fork(self, cpu: Cpu, fields: str) -> bool:
         """The child is complete: it has its space, and the parent's entries that were copied are write-protected."""
         comm, pid = perf_text.parse_fork(fields)
-        if pid in self.tasks:  # a number used again
-            for text in [text for text, place in self._places.items() if place.task.tid == pid]:
-                del self._places[text]
-            self.spaces.forget(self.tasks[pid])
-        child = self.tasks[pid] = Task(pid, pid, comm)
+        before = self.tasks.known(pid)
+        if before is not None:  # a number used again
+            self._forget(before)
+        child = self.tasks.make(pid, comm)
         cpu.leave_interrupt()
         parent = cpu.task
         self.spaces.fork(parent, child)
@@ -182,10 +206,18 @@ class Handlers:
             self._write_protect(cpu, parent)
         return False
 
+    def _forget(self, task: Task) -> None:
+        """Know no place of a task any more, as it is dead, or its number is another's now."""
+        for text in task.places:
+            self._places.pop(text, None)
+            if text in self._present:
+                self._known[self._present[text]] = None
+        self.spaces.forget(task)
+        self.tasks.bury(task)
+
     def _write_protect(self, cpu: Cpu, parent: Task) -> None:
         space = self.spaces.of(parent)
-        count = min(parent.copied, len(space.written))
-        space.written.clear()
+        count = min(parent.copied, len(self.spaces.written.pop(space.number, ())))
         if count:
             cpu.memory_event(PTE_MODIFY, count, space.number)
         self.copied += parent.copied
@@ -218,7 +250,7 @@ class Handlers:
         """Append on suspicion the end of the space that the task leaves: by now its last entry may be cleared."""
         task = cpu.task
         if task.leaving is not None:
-            if cpu.implied is not None and cpu.implied[1] == task.leaving.number:
+            if cpu.implied and cpu.fault is not None and cpu.fault[1] == task.leaving.number:
                 cpu.write_implied()
             cpu.memory_event_at_last_row(SPACE_DESTROY_GUESS, task.leaving.number)
             task.grave = (cpu, cpu.next_row - 1)
@@ -230,91 +262,86 @@ class Handlers:
                 self._may_be_torn_down(cpu)
             assert task.grave is not None
             rows, row = task.grave
-            rows.change_kind(row, SPACE_DESTROY)
+            rows.ends.add(row)
         task.leaving = task.grave = None
 
     # System calls, faults and page tables.
 
-    def _syscall_enter(self, cpu: Cpu, fields: str) -> bool:
-        number = self._syscalls[fields.partition(" (")[0]]
+    def _syscall_enter(self, cpu: Cpu, number: int, shares_space: int, _: int) -> bool:
         task = cpu.task
         task.syscall = number
         task.user_mode = False
-        if number == CLONE:
-            task.shares_space = bool(perf_text.parse_first_argument(fields) & CLONE_VM)
-        else:
-            task.shares_space = number in (VFORK, CLONE3)
+        task.shares_space = bool(shares_space)
         cpu.event(SYSCALL, number)
         return True
 
-    def _syscall_exit(self, cpu: Cpu, fields: str) -> bool:
-        self._syscalls[fields.partition(" = ")[0]]
-        self._end_exec(cpu)
+    def _syscall_exit(self, cpu: Cpu, _number: int, _shares_space: int, _: int) -> bool:
         task = cpu.task
+        if task.entered or task.building is not None or task.filling is not None:
+            self._end_exec(cpu)
+            task.entered = False
+            task.filling = task.building = None
+            task.copied = 0
         task.syscall = NO_SYSCALL
         task.user_mode = task.seen_in_user_mode = True
-        task.filling = task.building = None
-        task.copied = 0
-        task.entered = False
-        cpu.leave_interrupt()
+        cpu.interrupt_context = False
+        cpu.interrupts = 0
         return False
 
-    def _fault(self, cpu: Cpu, fields: str) -> bool:
-        page, site, code = perf_text.parse_fault(fields, self._numbers)
+    def _fault(self, cpu: Cpu, page: int, site: int, code: int) -> bool:
         task = cpu.task
         space = task.space or self.spaces.of(task)
+        number = space.number
         cpu.interrupt_context = False
         implied = PTE_MODIFY if code & FAULT_PRESENT else PTE_SET
-        if cpu.implied is not None and cpu.implied[0] == implied and cpu.implied[2] == page:
-            cpu.implied = None  # the fault before was not resolved: it comes again
-        cpu.memory_event(PAGE_FAULT, 1, space.number, page, site)
-        cpu.fault = (page, space.number)
+        if cpu.implied == implied and cpu.fault is not None and cpu.fault[0] == page:
+            cpu.implied = NO_WRITE  # the fault before was not resolved: it comes again
+        cpu.memory_event(PAGE_FAULT, 1, number, page, site)
+        cpu.fault = (page, number)
         cpu.answered = False
+        cpu.implied = implied
         if code & FAULT_WRITE:
-            space.written.add(page)
-        cpu.implied = (implied, space.number, page)
+            self.spaces.written[number].add(page)
         return True
 
-    def _counter(self, cpu: Cpu, fields: str) -> bool:
-        """A memory counter: its change is the number of page-table entries set or cleared."""
-        head, _, size = fields.rpartition(" size=")
-        mm_id, current, counter = self._counter_heads[head]
-        size_bytes = int(size[:-1])
+    def _counter(self, cpu: Cpu, size: int, head: int, _: int) -> bool:
+        """A memory counter: its change is the number of page-table entries set or cleared.
+
+        ``size`` is in bytes, and ``head`` tells which of ``_heads`` the counter is.
+        """
+        mm_id, current, counter = self._heads[head]
         cpu.interrupt_context = False
         if counter == SWAPPED:
             return False
         task = cpu.task
-        counters, pages = self.spaces.change(task, mm_id, counter, size_bytes, current)
+        counters = self.spaces.counters(task, mm_id, current)
+        pages = self.spaces.change(counters, counter, size)
         space = counters.space.number
+        fault = cpu.fault
         page = -1
-        if current and cpu.fault is not None and not cpu.answered:
-            page, thought = cpu.fault
-            if space != thought:
+        if fault is not None and current and not cpu.answered:
+            page = fault[0]
+            if fault[1] != space:
                 cpu.correct_fault(space)
         if not pages:
             return False
-        implied = cpu.implied
-        if implied is not None and implied[1] == space:
-            cpu.implied = None
-            if pages > 0 and implied[0] == PTE_MODIFY and counter == ANONYMOUS:  # in place of the shared page of zeros
+        if cpu.implied and cpu.fault is not None and cpu.fault[1] == space:
+            implied, cpu.implied = cpu.implied, NO_WRITE
+            if pages > 0 and implied == PTE_MODIFY and counter == ANONYMOUS:  # in place of the shared page of zeros
                 cpu.memory_event(PTE_CLEAR, 1, space, page)
         if pages > 0:
             cpu.memory_event(PTE_SET, pages, space, page)
             cpu.answered = True
         else:
             cpu.memory_event(PTE_CLEAR, -pages, space, page)
-        if counters is task.filling and counter == ANONYMOUS:
+        if task.filling is counters and counter == ANONYMOUS:
             task.copied += pages
         if task.leaving is not None and root(task.leaving) is root(counters.space):
             self._may_be_torn_down(cpu)
         return True
 
-    def _flush(self, cpu: Cpu, fields: str) -> bool:
+    def _flush(self, cpu: Cpu, pages: int, reason: int, _: int) -> bool:
         """A TLB flush: on a switch of spaces, or of pages (-1: all); sending one to another CPU is no event here."""
-        known = self._flushes.get(fields)
-        if known is None:
-            known = self._flushes[fields] = perf_text.parse_tlb_flush(fields)
-        pages, reason = known
         if reason == FLUSH_ON_SWITCH:
             return self._space_switch(cpu)
         if reason not in FLUSHED_HERE or not pages:
@@ -360,6 +387,8 @@ class Handlers:
     def _completion(self, cpu: Cpu, number: int, device: str) -> None:
         cpu.event(INTERRUPT_COMPLETION, number, self._device(device))
         cpu.interrupts = max(cpu.interrupts - 1, 0)
+        if self.guesses.softirqs_end and not cpu.interrupts:
+            cpu.interrupt_context = False
 
     def _timer_entry(self, cpu: Cpu, fields: str) -> bool:
         self._interrupt(cpu, perf_text.parse_vector(fields), "timer")
@@ -401,9 +430,18 @@ class Handlers:
         cpu.enter_interrupt()
         return False
 
+    def _softirq_exit(self, cpu: Cpu, _fields: str) -> bool:
+        """Deferred work is done, and the task goes on; in a file with such lines, no interrupt lasts until the next."""
+        self.guesses.softirqs_end = True
+        if not cpu.interrupts:
+            cpu.interrupt_context = False
+        return False
+
     # Devices and registers.
 
     def _device(self, name: str) -> int:
+        if name not in self.devices and len(self.devices) > MOST_DEVICES:
+            raise ValueError(name)
         return self.devices.setdefault(name, len(self.devices))
 
     def _issue(self, cpu: Cpu, fields: str) -> bool:

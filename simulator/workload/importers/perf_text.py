@@ -1,4 +1,4 @@
-"""The text of ``perf script --ns -F comm,pid,tid,cpu,time,event,trace``: reading it, and the fields of each tracepoint.
+"""The text of ``perf script --ns -F comm,pid,tid,cpu,time,event,trace``: heads of lines, and fields by tracepoint.
 
 A line is ``comm pid/tid [cpu] seconds.nanoseconds: tracepoint: fields``. A comm may hold spaces, colons and slashes.
 Every parser here raises ValueError for fields that it cannot read.
@@ -6,32 +6,32 @@ Every parser here raises ValueError for fields that it cannot read.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
-
-from simulator.errors import StreamError
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 PAGE_SHIFT = 12
 PAGE_BYTES = 1 << PAGE_SHIFT
-CHUNK_BYTES = 1 << 18
 _BITS_63 = (1 << 63) - 1
-_GZIP_MAGIC = b"\x1f\x8b"
+MEMO_TEXTS = 1 << 16
 
-Progress = Callable[[int, int], None]
+CLONE, FORK, VFORK, CLONE3 = 56, 57, 58, 435
+CLONE_VM = 0x100
+SHARE_SPACE = (VFORK, CLONE3)
+"""System calls whose child lives in its parent's space; that of ``clone`` does if its flags say so."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # A comm has 15 bytes, but others may be written escaped; the bounds keep the search in a line that is none short.
 _LINE = re.compile(
-    r"\s{0,64}(\S(?:.{0,62}\S)?)\s{1,64}(\d{1,9})/(\d{1,9})\s{1,64}\[(\d{1,9})\]"
-    r"(\s{1,64}\d{1,9}\.\d{9}):\s{1,64}([^\s:]\S*?):(?: |$)"
+    rb"(\s{0,64}\S(?:.{0,62}\S)?\s{1,64}\d{1,9}/\d{1,9}\s{1,64}\[\d{1,9}\])"
+    rb"(\s{1,64}\d{1,9}\.\d{9}):\s{1,64}[^\s:]\S*?:(?: |$)"
 )
+_PLACE = re.compile(rb"\s*(.*?)\s+(\d+)/(\d+)\s+\[(\d+)\]")
 _COUNTER = re.compile(r"mm_id=(\d+) curr=([01]) type=(MM_(?:FILE|ANON|SHMEM)PAGES|MM_SWAPENTS)$")
 _SWITCH = re.compile(
-    r"prev_comm=.* prev_pid=(\d{1,9}) prev_prio=-?\d+ prev_state=(\S+) ==> next_comm=(.*) next_pid=(\d{1,9}) "
+    r"prev_comm=.*? prev_pid=(\d{1,9}) prev_prio=-?\d+ prev_state=(\S+) ==> next_comm=(.*?) next_pid=(\d{1,9}) "
 )
 _WAKE = re.compile(r"comm=(.*) pid=(\d{1,9}) prio=-?\d+ .*target_cpu=(\d{1,9})")
 _FORK = re.compile(r"comm=.* pid=\d+ child_comm=(.*) child_pid=(\d{1,9})")
@@ -41,20 +41,35 @@ _ISSUE = re.compile(r"(\d+,\d+) \S+ (\d+) \(.*?\) (\d+) \+ \d+")
 _COMPLETE = re.compile(r"(\d+,\d+) \S+ \(.*?\) (\d+) \+ \d+")
 
 
-class Head(NamedTuple):
-    """Where a line comes from and what it is; its fields begin at ``fields``.
+class Layout(NamedTuple):
+    """Where in a line its place (up to the CPU's closing bracket) and its time end, and its fields begin."""
 
-    The line's place (all up to the CPU's closing bracket) ends at ``place_end``, its time at ``time_end``.
-    """
+    place_end: int
+    time_end: int
+    fields: int
+
+
+class Head(NamedTuple):
+    """A line's place and tracepoint, with what stands around them, its time (ns), and its fields as text."""
+
+    place: bytes
+    name: bytes
+    time: int
+    fields: str
+    layout: Layout
+
+
+class Place(NamedTuple):
+    """Where a line comes from."""
 
     comm: str
     pid: int
     tid: int
     cpu: int
-    tracepoint: str
-    place_end: int
-    time_end: int
-    fields: int
+
+
+CounterHead = tuple[str, bool, str]
+"""The fields of ``kmem:rss_stat`` before the size: address space, whether it runs, and counter."""
 
 
 class Switch(NamedTuple):
@@ -74,133 +89,119 @@ class Request(NamedTuple):
     size: int
 
 
-def read_lines(path: Path, progress: Progress | None = None) -> Iterator[list[str]]:
-    """Give the lines of a text file, plain or gzip, some thousands at a time, without their newlines.
+def parse_head(line: bytes) -> Head:
+    """Read a line, but for the meaning of its fields.
 
-    ``progress`` is told the bytes of the file read so far, and all of them.
-
-    Raises:
-        StreamError: no such file; gzip data that end early or are corrupt; a last line without its newline.
-    """
-    if not path.is_file():
-        raise StreamError(f"{path}: no such file")
-    total = path.stat().st_size
-    count = 0
-    rest = b""
-    with path.open("rb") as file:
-        for data in _chunks(file, path):
-            whole, newline, tail = data.rpartition(b"\n")
-            if not newline:
-                rest += data
-                continue
-            text = (rest + whole).decode("utf-8", errors="backslashreplace")
-            lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
-            rest = tail
-            count += len(lines)
-            yield lines
-            if progress is not None:
-                progress(file.tell(), total)
-    if rest:
-        raise StreamError(f"{path}:{count + 1}: the file is cut in the middle of a line (the last line has no newline)")
-
-
-def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    magic = file.read(len(_GZIP_MAGIC))
-    file.seek(0)
-    packed = magic == _GZIP_MAGIC or path.suffix == ".gz"
-    source = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
-    lines = 0
-    while True:
-        try:
-            data = source.read(CHUNK_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise StreamError(f"{path}:{lines + 1}: the gzip data are truncated or corrupt ({error})") from error
-        if not data:
-            return
-        lines += data.count(b"\n")
-        yield data
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as they are on disk."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def parse_head(line: str) -> Head:
-    """Read a line up to its fields.
-
-    >>> parse_head("Web Content 7/9 [001] 3.000000005: msr:read_msr: 3b, value 0")
-    Head(comm='Web Content', pid=7, tid=9, cpu=1, tracepoint='msr:read_msr', place_end=21, time_end=33, fields=49)
+    >>> parse_head(b"cc1 7/9 [001] 3.000000005: msr:read_msr: 3b").time
+    3000000005
     """
     match = _LINE.match(line)
     if match is None:
         raise ValueError(line)
-    comm, pid, tid, cpu, _, tracepoint = match.groups()
-    return Head(comm, int(pid), int(tid), int(cpu), tracepoint, match.end(4) + 1, match.end(5), match.end())
+    (_, place_end), (begin, time_end), fields = match.span(1), match.span(2), match.end()
+    layout = Layout(place_end, time_end, fields)
+    time = int(line[begin:time_end].replace(b".", b""))
+    text = line[fields:].decode("utf-8", errors="backslashreplace")
+    return Head(line[:place_end], line[time_end:fields], time, text, layout)
 
 
-class Numbers(dict[str, int]):
-    """Hexadecimal numbers by their text, each read once, of 63 bits at most; -1 for one that is told as a symbol."""
+def parse_place(text: bytes) -> Place:
+    """Read the beginning of a line.
 
-    def __missing__(self, text: str) -> int:
-        """Read a number that was not met before."""
-        number = self[text] = int(text, 16) & _BITS_63 if text.startswith("0x") else -1
-        return number
-
-
-def parse_fault(fields: str, numbers: Numbers) -> tuple[int, int, int]:
-    """Return page number, code address (each -1 if told as a symbol) and x86 error code of a page fault.
-
-    >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2", Numbers())
-    (34356469529, -1, 2)
+    >>> parse_place(b"  Web Content     7/9     [001]")
+    Place(comm='Web Content', pid=7, tid=9, cpu=1)
     """
-    address, _, rest = fields.partition(" ip=")
-    site, _, code = rest.rpartition(" error_code=")
-    if not address.startswith("address=0x"):
-        return -1, numbers[site], int(code, 16)
-    return int(address[8:], 16) >> PAGE_SHIFT, numbers[site], numbers[code]
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    comm, pid, tid, cpu = match.groups()
+    return Place(comm.decode("utf-8", errors="backslashreplace"), int(pid), int(tid), int(cpu))
 
 
-class CounterHeads(dict[str, tuple[str, bool, str]]):
-    """The fields of ``kmem:rss_stat`` before the size, each read once: address space, whether it runs, and counter."""
+class Memo(dict[K, V]):
+    """What texts that come again and again mean, each read once; of limited size, however many texts there are."""
 
-    def __missing__(self, text: str) -> tuple[str, bool, str]:
-        """Read fields that were not met before."""
-        mm_id, current, counter = _fields(_COUNTER, text)
-        self[text] = head = (mm_id, current == "1", counter)
-        return head
+    def __init__(self, parse: Callable[[K], V]) -> None:
+        super().__init__()
+        self._parse = parse
 
-
-class Syscalls(dict[str, int]):
-    """Numbers of system calls by the text before their arguments or result (``NR 61``), each read once."""
-
-    def __missing__(self, text: str) -> int:
-        """Read a number that was not met before."""
-        name, _, number = text.partition(" ")
-        if name != "NR":
-            raise ValueError(text)
-        self[text] = value = int(number)
+    def __missing__(self, text: K) -> V:
+        """Read a text that was not met before, or not lately."""
+        if len(self) >= MEMO_TEXTS:
+            self.clear()
+        value = self[text] = self._parse(text)
         return value
 
 
-def parse_first_argument(fields: str) -> int:
-    """Return the first argument of a system call.
+def parse_fault(fields: str) -> tuple[int, int, int]:
+    """Return page number, code address (each -1 if told as a symbol) and x86 error code of a page fault.
 
-    >>> hex(parse_first_argument("NR 56 (1200011, 0, 0, 7f180cb11a10, 0, 0)"))
-    '0x1200011'
+    >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2")
+    (34356469529, -1, 2)
     """
-    return int(fields.partition("(")[2].partition(",")[0], 16)
+    address, _, end = fields.partition(" ip=")
+    page = int(address[8:], 16) >> PAGE_SHIFT if address.startswith("address=0x") else -1
+    return page, *parse_fault_end(end)
+
+
+def parse_fault_end(text: str) -> tuple[int, int]:
+    """Return code address (63 bits of it; -1 for a symbol) and error code of a page fault.
+
+    >>> parse_fault_end("0xffffffff81234567 error_code=0x2") == (0x7FFFFFFF81234567, 2)
+    True
+    """
+    site, _, error = text.rpartition(" error_code=")
+    code = int(error, 16)
+    if not 0 <= code <= _BITS_63:
+        raise ValueError(text)
+    return int(site, 16) & _BITS_63 if site.startswith("0x") else -1, code
+
+
+def parse_counter(fields: str) -> tuple[CounterHead, int]:
+    """Return which memory counter changed (``kmem:rss_stat``), and its size now, in bytes.
+
+    >>> parse_counter("mm_id=7 curr=1 type=MM_FILEPAGES size=8192B")
+    (('7', True, 'MM_FILEPAGES'), 8192)
+    """
+    head, _, size = fields.rpartition(" size=")
+    return parse_counter_head(head), int(size[:-1])
+
+
+def parse_counter_head(text: str) -> CounterHead:
+    """Return the fields of ``kmem:rss_stat`` before the size."""
+    mm_id, current, counter = _fields(_COUNTER, text)
+    return mm_id, current == "1", counter
+
+
+def parse_syscall(fields: str) -> tuple[int, bool]:
+    """Return the number of a system call, at its entry or exit, and whether a child that it makes shares the space.
+
+    >>> parse_syscall("NR 61 = 0"), parse_syscall("NR 56 (1200100, 0, 0)")
+    ((61, False), (56, True))
+    """
+    name, text, rest = fields.split(" ", 2)
+    number = int(text)
+    if name != "NR" or number < 0:
+        raise ValueError(fields)
+    if number == CLONE and rest.startswith("("):
+        return CLONE, bool(int(rest[1:].partition(",")[0], 16) & CLONE_VM)
+    return number, number in SHARE_SPACE
 
 
 def parse_vector(fields: str) -> int:
     """Return the number of an interrupt vector: ``vector=236``."""
-    return int(fields.removeprefix("vector="))
+    return _not_negative(int(fields.removeprefix("vector=")))
 
 
 def parse_msr(fields: str) -> int:
     """Return the number of a model-specific register: ``6e0, value 7d71f35acad``."""
-    return int(fields.partition(",")[0], 16)
+    return _not_negative(int(fields.partition(",")[0], 16))
+
+
+def _not_negative(number: int) -> int:
+    if number < 0:
+        raise ValueError(number)
+    return number
 
 
 def parse_switch(fields: str) -> Switch:

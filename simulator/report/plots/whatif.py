@@ -1,0 +1,165 @@
+"""Plots of what-ifs: times over a parameter with break-even marked, the frontier of two parameters, and tornados."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from simulator.report.plots.figure import Sheet, axes_at
+from simulator.report.plots.style import BLUE, GAP, INK, ORANGE, POINTS, SINGLE_COLUMN, WHITE, settings
+from simulator.report.plots.text import inches, shortened, typographic
+from simulator.report.tables import time_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from simulator.analysis.breakeven import BreakEven, Point
+    from simulator.analysis.frontier import Frontier
+    from simulator.analysis.parameter import Parameter
+    from simulator.analysis.sensitivity import Sensitivity
+
+_LEFT, _FOOT, _HEIGHT = 0.62, 0.54, 1.9
+_COLOURS: tuple[tuple[str, Any], ...] = ((BLUE, "-"), (ORANGE, (0, (4, 1.5))))
+_MARK: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "color": INK, "markeredgecolor": WHITE}
+_BAR = 0.16  # inches from one bar of a tornado to the next
+_BARS = 12  # of a tornado: those after them could hardly be seen
+_CONTOURS = 7
+
+
+def break_even(found: BreakEven) -> Figure:
+    """Draw the times of the two models over the parameter, break-even marked, and where it can lie."""
+    with settings():
+        legend: list[Any] = [
+            Line2D([], [], color=colour, linestyle=dashes, label=model)
+            for model, (colour, dashes) in zip(found.models, _COLOURS, strict=True)
+        ]
+        has_band = any(point.spread and any(a != b for a, b in point.spread) for point in found.curve)
+        if has_band:
+            legend.append(Patch(facecolor=INK, alpha=0.15, label="other costs low to high"))
+        if found.crossings:
+            legend.append(Line2D([], [], label="break-even", **_MARK))
+        if found.possible:
+            legend.append(Patch(facecolor=INK, label="where it can be"))
+        sheet = Sheet(SINGLE_COLUMN, f"{found.workload} – break-even", legend)
+        figure = sheet.figure(_FOOT + _HEIGHT + 0.1)
+        axes = axes_at(figure, _LEFT, _FOOT, SINGLE_COLUMN - _LEFT - GAP, _HEIGHT)
+        top = max(max(_highest(point)) for point in found.curve)
+        power, unit = time_unit(top)
+        _times(axes, found, 10.0**-power)
+        axes.set_ylim(0, float(top) * 10.0**-power * 1.04 or 1)
+        axes.set_ylabel(f"total time ({unit})")
+        _value_axis(axes, found.parameter)
+        return figure
+
+
+def _times(axes: Axes, found: BreakEven, scale: float) -> None:
+    values = [float(point.value) for point in found.curve]
+    for i, (colour, dashes) in enumerate(_COLOURS):
+        axes.plot(values, [float(point.seconds[i]) * scale for point in found.curve], color=colour, linestyle=dashes)
+        spreads = [point.spread[i] for point in found.curve if point.spread]
+        if len(spreads) == len(values):
+            low, high = zip(*((float(a) * scale, float(b) * scale) for a, b in spreads), strict=True)
+            axes.fill_between(values, low, high, color=colour, alpha=0.15, linewidth=0)
+    for low_end, high_end in found.possible or ():
+        axes.axvspan(float(low_end), float(high_end), ymax=0.03, color=INK, linewidth=0)
+    for crossing in found.crossings:
+        nearest = min(found.curve, key=lambda point: abs(point.value - crossing.value))
+        x, y = float(crossing.value), float(nearest.seconds[0]) * scale
+        if nearest.value != crossing.value:
+            y = _interpolated(found.curve, crossing.value) * scale
+        axes.axvline(x, color=INK, linewidth=0.6, linestyle=(0, (1, 1.5)))
+        axes.plot([x], [y], **_MARK)
+
+
+def _interpolated(curve: Sequence[Point], x: Fraction) -> float:
+    before = max((point for point in curve if point.value <= x), key=lambda point: point.value)
+    after = min((point for point in curve if point.value >= x), key=lambda point: point.value)
+    way = (x - before.value) / (after.value - before.value)
+    return float(before.seconds[0] + way * (after.seconds[0] - before.seconds[0]))
+
+
+def _highest(point: Point) -> tuple[Fraction, ...]:
+    return tuple(high for _, high in point.spread) if point.spread else point.seconds
+
+
+def _value_axis(axes: Axes, parameter: Parameter) -> None:
+    axes.set_xlim(float(parameter.low), float(parameter.high))
+    axes.set_xlabel(_named(parameter, SINGLE_COLUMN - _LEFT))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.grid(axis="y")
+
+
+def _named(parameter: Parameter, room: float) -> str:
+    """Return what an axis is called: the path in words on at most two lines, and the unit."""
+    unit = {"x": "times what it costs", "": "count"}.get(parameter.unit, parameter.unit)
+    path = parameter.path.removeprefix("models.").replace(".costs.", ": ").replace(",", ", ")
+    path = path.replace("{", "").replace("}", "")
+    whole = f"{path} ({unit})"
+    return whole if inches(whole) <= room else f"{shortened(path, room)}\n({unit})"
+
+
+def _tick(value: float, _position: int | None = None) -> str:
+    return typographic(f"{value:,.10g}")
+
+
+def frontier(found: Frontier) -> Figure:
+    """Draw the ratio of two models' times over two parameters as contours, and where it is one."""
+    with settings():
+        label = f"{found.models[0]} = {found.models[1]}"
+        legend: list[Any] = [Line2D([], [], color=INK, linewidth=1.6, label=label)]
+        title = f"{found.workload} – {found.models[0]} over {found.models[1]}"
+        figure = Sheet(SINGLE_COLUMN, title, legend).figure(_FOOT + 2.3 + 0.1)
+        axes = axes_at(figure, _LEFT + 0.1, _FOOT, SINGLE_COLUMN - _LEFT - 0.72, 2.3)
+        across, up = ([float(value) for value in values] for values in found.values)
+        ratios = [[float(ratio) for ratio in row] for row in found.ratios]
+        shades = axes.contourf(across, up, ratios, levels=_CONTOURS, cmap="cividis")
+        if min(map(min, ratios)) < 1 < max(map(max, ratios)):
+            axes.contour(across, up, ratios, levels=[1.0], colors=[WHITE], linewidths=2.6)
+            axes.contour(across, up, ratios, levels=[1.0], colors=[INK], linewidths=1.6)
+        beside = axes_at(figure, SINGLE_COLUMN - 0.54, _FOOT, 0.1, 2.3)
+        bar = figure.colorbar(shades, cax=beside)
+        bar.ax.tick_params(length=2)
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}×"))
+        axes.set_ylabel(_named(found.parameters[1], 2.3))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+        _value_axis(axes, found.parameters[0])
+        axes.set_xlabel(_named(found.parameters[0], SINGLE_COLUMN - _LEFT))
+        axes.grid(visible=False)
+        return figure
+
+
+def tornado(found: Sensitivity) -> Figure:
+    """Draw by how many percent a total changes as each cost goes to its low and to its high, the widest on top."""
+    swings, nominal = found.swings[:_BARS], found.total
+    title = f"{found.workload} under {found.model} – what its costs' bounds do"
+    with settings():
+        legend: list[Any] = [Patch(facecolor=BLUE, edgecolor=INK, hatch="////", label="cost at its low")]
+        legend.append(Patch(facecolor=ORANGE, edgecolor=INK, label="cost at its high"))
+        names = [shortened(swing.action, 1.3) for swing in swings]
+        left = max(map(inches, names)) + 0.1
+        height = _BAR * len(swings)
+        figure = Sheet(SINGLE_COLUMN, title, legend).figure(_FOOT + height + 0.06)
+        axes = axes_at(figure, left, _FOOT, SINGLE_COLUMN - left - GAP, height)
+        for row, swing in enumerate(swings):
+            for value, look in ((swing.low, legend[0]), (swing.high, legend[1])):
+                percent = float(100 * (value / nominal - 1))
+                hatch = look.get_hatch()
+                axes.barh(row, percent, 0.72, facecolor=look.get_facecolor(), edgecolor=INK, hatch=hatch)
+        axes.axvline(0, color=INK, linewidth=0.6)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.margins(x=0.04)
+        axes.xaxis.set_major_locator(MaxNLocator(6, min_n_ticks=3))
+        axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+        axes.set_xlabel("change of the total (%)", fontsize=POINTS)
+        axes.grid(axis="x")
+        return figure

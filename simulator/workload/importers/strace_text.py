@@ -1,0 +1,130 @@
+"""The text of ``strace -f -ttt -T``: whose a line is, when, and what: a call, its end, a signal, or a task's end."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from simulator.errors import StreamError
+from simulator.workload.importers.strace_calls import FORKS
+
+NOBODY = -1
+"""The task of a line that does not tell it: the only one that is traced."""
+MOST_TASK = 1 << 22
+"""The greatest number of a task that Linux gives."""
+_NS = 10**9
+_OLDEST = 10**8  # seconds; a time below that is no time of day, but one relative to the line before
+
+_PREFIX = r"(?:\[pid\s{1,9}(\d{1,9})\]\s{1,9}|(\d{1,9})\s{1,9})?"
+_LINE = re.compile(_PREFIX + r"\s{0,16}(\d{1,12})\.(\d{6}(?:\d{3})?) (.*)")
+_OTHER_TIME = re.compile(_PREFIX + r"\s{0,16}(\d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{1,12}(?:\.\d{1,9})?) ")
+_NO_TIME = re.compile(_PREFIX + r"\w{1,40}\(.*= ")
+_CALL = re.compile(r"(\w{1,40})\((.*)\)\s{1,200}= (-?\d{1,20}|0x[0-9a-f]{1,16}|\?)(.*)")
+_RESUMED = re.compile(r"<\.\.\. (\w{1,40}) resumed>(.*)\)\s{1,200}= (-?\d{1,20}|0x[0-9a-f]{1,16}|\?)(.*)")
+_LOST_RESUMED = re.compile(r"<\.\.\. (\w{1,40}) resumed>? ?<unfinished \.\.\.>\)\s{1,200}= \?(.*)")
+_UNFINISHED = re.compile(r"(\w{1,40})\((.*)<(?:unfinished|detached) \.\.\.>(?:\)\s{1,200}= \?)?")
+_SIGNAL = re.compile(r"--- (?:(SIG\w{1,12}) |stopped by (SIG\w{1,12}) )")
+_END = re.compile(r"\+\+\+ (?:exited with \d|killed by SIG|superseded by execve)")
+_TOOK = re.compile(r" <(\d{1,9})\.(\d{6}(?:\d{3})?)>$")
+_MESSAGE = re.compile(r"(?:strace: )?(?:Process (\d{1,9}) attached|Process \d{1,9} detached|.* with \d+ threads?)")
+
+NOT_ABSOLUTE = (
+    "the times are not absolute with a fraction (-tt tells the time of day and no date, -r the time since the line "
+    "before, which mixes tasks): record with `strace -f -ttt -T -o FILE COMMAND`"
+)
+
+
+class Sort(Enum):
+    """What a line tells."""
+
+    CALL = "a call, whole"
+    ENTRY = "the beginning of a call"
+    RETURN = "the end of a call"
+    SIGNAL = "a signal"
+    END = "the end of a task"
+    ATTACHED = "a message of strace"
+
+
+class Line(NamedTuple):
+    """One line. Times are in nanoseconds; ``took`` is None where not told (no -T), ``result`` where there is none.
+
+    ``name`` is that of the call or of the signal.
+    """
+
+    task: int
+    time: int
+    sort: Sort
+    name: str = ""
+    arguments: str = ""
+    result: int | None = None
+    took: int | None = None
+
+
+def parse_line(text: str, where: str) -> Line | None:
+    """Read a line; None if it cannot be read.
+
+    Raises:
+        StreamError: its time is none that can be used; the message begins with ``where``.
+
+    >>> parse_line('70  1795597142.000002 close(3) = 0 <0.000007>', "")[:5]
+    (70, 1795597142000002000, <Sort.CALL: 'a call, whole'>, 'close', '3')
+    """
+    match = _LINE.match(text)
+    if match is None:
+        return _without_time(text, where)
+    pid, plain, seconds, fraction, rest = match.groups()
+    if int(seconds) < _OLDEST:
+        raise StreamError(f"{where}: {NOT_ABSOLUTE}")
+    task = int(pid or plain or NOBODY)
+    time = int(seconds) * _NS + int(fraction) * (1 if len(fraction) == 9 else 1000)
+    return _told(task, time, rest)
+
+
+def _without_time(text: str, where: str) -> Line | None:
+    message = _MESSAGE.match(text)
+    if message is not None:
+        return Line(int(message[1] or NOBODY), -1, Sort.ATTACHED)
+    if _OTHER_TIME.match(text):
+        raise StreamError(f"{where}: {NOT_ABSOLUTE}")
+    if _NO_TIME.match(text):
+        raise StreamError(f"{where}: the line tells no time: record with `strace -f -ttt -T -o FILE COMMAND`")
+    return None
+
+
+def _told(task: int, time: int, rest: str) -> Line | None:
+    """Read what follows the time."""
+    match rest[:3]:
+        case "---":
+            signal = _SIGNAL.match(rest)
+            return signal and Line(task, time, Sort.SIGNAL, signal[1] or signal[2])
+        case "+++":
+            return Line(task, time, Sort.END) if _END.match(rest) else None
+        case "<..":
+            lost = _LOST_RESUMED.match(rest)
+            if lost is not None:
+                return Line(task, time, Sort.RETURN, lost[1])
+            resumed = _RESUMED.match(rest)
+            return resumed and _call(task, time, Sort.RETURN, resumed)
+    whole = _CALL.match(rest)
+    if whole is not None and "<unfinished ...>" not in rest:
+        return _call(task, time, Sort.CALL, whole)
+    entry = _UNFINISHED.match(rest)
+    return entry and Line(task, time, Sort.ENTRY, entry[1], entry[2])
+
+
+def _call(task: int, time: int, sort: Sort, match: re.Match[str]) -> Line | None:
+    name, arguments, result, rest = match.groups()
+    value = None if result == "?" else int(result, 16 if result.startswith("0x") else 10)
+    if name in FORKS and value is not None and value > MOST_TASK:
+        return None
+    took = _TOOK.search(rest)
+    return Line(
+        task,
+        time,
+        sort,
+        name,
+        arguments,
+        value,
+        int(took[1]) * _NS + int(took[2]) * (1 if len(took[2]) == 9 else 1000) if took else None,
+    )

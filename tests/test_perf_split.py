@@ -1,0 +1,81 @@
+"""Large recordings are split by another process: it says the same, fails the same, and ends when it is not needed."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import RunError, StreamError
+from simulator.stream import content_hash
+from simulator.workload.importers import perf_split
+from simulator.workload.importers.perf import import_perf
+from simulator.workload.importers.perf_columns import Columns
+
+SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is large, and there are processors enough."""
+    monkeypatch.setattr(perf_split, "LARGE_BYTES", 0)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.split(".")[0])
+def test_another_process_says_the_same(sample: Path, request: pytest.FixtureRequest) -> None:
+    stream, report = import_perf(sample)
+    request.getfixturevalue("apart")
+    stream_apart, report_apart = import_perf(sample, progress=lambda _done, _total: None)
+    assert content_hash(stream_apart) == content_hash(stream)
+    assert report_apart == report
+    assert stream_apart.header == stream.header
+
+
+@pytest.mark.usefixtures("apart")
+def test_another_process_fails_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "cut.txt"
+    path.write_bytes(gzip.compress(SAMPLES[0].read_bytes())[:-20])
+    with pytest.raises(StreamError, match=r"cut\.txt:\d+: the gzip data are truncated"):
+        import_perf(path)
+    with pytest.raises(StreamError, match="no such file"):
+        import_perf(tmp_path / "none.txt")
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_process_that_ends_early_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(RunError, match="has ended before it was done"):
+        import_perf(SAMPLES[0])
+
+
+@pytest.mark.usefixtures("apart")
+def test_the_process_ends_with_whoever_reads(tmp_path: Path) -> None:
+    """Time runs backward in the first lines of a file that is much larger than what fits in a pipe."""
+    path = tmp_path / "backward.txt"
+    path.write_bytes(SAMPLES[0].read_bytes() * 100)
+    with pytest.raises(StreamError, match="time runs backward"):
+        import_perf(path)
+
+
+def test_lines_of_many_layouts_are_all_read_by_columns() -> None:
+    """Each block may bring layouts; those that fit most lines stay, however odd single lines are."""
+    columns = Columns()
+    lines = [
+        f"{'task':>{width}} 7/7 [000] {second:{1 + width % 3}}.{number:09}: {'msr:read_msr':>{20 + width % 2}}: 3b, value 0\n"
+        for second in (1, 123_456)
+        for width in (5, 6, 7)
+        for number in range(20)
+    ]
+    junk = [f"junk {'x' * number} 7/7 [000] 5.{number:09}: a:b: c\n" for number in range(30)]
+    for number in range(30):
+        columns.split("".join((*lines, junk[number])).encode())
+    block = columns.split("".join(lines).encode())
+    assert (block.columns[2] >= 0).all()
+    assert sorted(set(block.texts)) == ["3b, value 0"]
