@@ -3,7 +3,7 @@
 A stream gives, for each virtual CPU, batches of rows in the order in which that CPU runs them. A row is one event, or
 ``count`` alike in a row. Before its event a row may compute (``user_ns``, ``kernel_ns``), and before that wait for a
 *signal* which another row posts. Signals carry the causes of a recording: who woke whom, which request ended which
-wait. A reader holds one batch per virtual CPU at a time, so memory does not grow with the stream.
+wait. A reader holds a few batches per virtual CPU at a time, so memory does not grow with the stream.
 
 The order within one row is: compute, wait for the signal, the event, post the signal, block.
 """
@@ -98,6 +98,10 @@ class Batch:
     def cell(self, name: str, row: int) -> int:
         """Return one cell, or the column's default if the column is absent."""
         return int(self.columns[name][row]) if name in self.columns else COLUMN[name].default
+
+    def total(self, name: str) -> int:
+        """Return the sum of a column, exact however large it is."""
+        return exact_sum(self.columns[name]) if name in self.columns else len(self) * COLUMN[name].default
 
     def gaps(self) -> Array:
         """Return the recorded time before each row, computation and idle time, in nanoseconds."""
@@ -261,7 +265,11 @@ class ParquetStream:
         return self._header
 
     def narrowed(self, columns: Collection[str]) -> ParquetStream:
-        """Return the stream without the columns that are not named, which then take no time to read."""
+        """Return the stream without the columns that are not named, which then take no time to read.
+
+        What is wrong in them is found all the same, by the statistics that the file keeps of each row group, but for
+        damage to the bytes themselves.
+        """
         return ParquetStream(self.path, self._header, self.rows, self._groups, columns)
 
     def batches(self, vcpu: int) -> Iterator[Batch]:
@@ -291,10 +299,24 @@ class ParquetStream:
     def _read(self, file: pq.ParquetFile, vcpu: int, group: int, first_row: int) -> Batch:
         names = [name for name in file.schema_arrow.names if name != "vcpu"]
         if self._columns is not None:
-            names = [name for name in names if name in self._columns]
+            known = _statistics(file.metadata.row_group(group))
+            names = [name for name in names if name in self._columns or not self._vouched(name, known.get(name))]
         batch = _batch_from_table(file.read_row_group(group, columns=names, use_threads=False))
         check_batch(batch, self._header, f"{self.path}: virtual CPU {vcpu}", first_row)
         return batch
+
+    def _vouched(self, name: str, known: pq.Statistics | None) -> bool:
+        """Tell whether statistics show that a column holds nothing that ``check_batch`` would refuse."""
+        if known is None or not known.has_min_max or not known.has_null_count or known.null_count:
+            return False
+        most = len(self._header.devices) - 1 if name == "device" else np.iinfo(COLUMN[name].dtype).max
+        return COLUMN[name].least <= int(known.min) <= int(known.max) <= most
+
+
+def _statistics(group: pq.RowGroupMetaData) -> dict[str, pq.Statistics | None]:
+    """Return what a file knows of each column of a row group without reading it."""
+    columns = map(group.column, range(group.num_columns))
+    return {column.path_in_schema: column.statistics for column in columns}
 
 
 def check_stream_target(path: Path) -> None:

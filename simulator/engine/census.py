@@ -10,7 +10,8 @@ from simulator.events import COMPUTE_KINDS, KERNEL_COMPUTE, USER_COMPUTE
 from simulator.stream import AS_RECORDED, Array, Batch, exact_sum
 
 _EXACT_IN_A_FLOAT = 2**53
-_TIMES = ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns"))
+COMPUTATION = ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns"))
+"""The kinds of computation, and the column that holds the nanoseconds of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,11 @@ class Census:
         found = _events(batch)
         events = {kind: n for kind, n in found.items() if kind not in COMPUTE_KINDS}
         nanoseconds: dict[int, int] = {}
-        for kind, name in _TIMES:
+        for kind, name in COMPUTATION:
             stretches = int(np.count_nonzero(batch.columns[name])) if name in batch.columns else 0
             if stretches:
                 events[kind] = stretches
-                nanoseconds[kind] = exact_sum(batch.columns[name])
+                nanoseconds[kind] = batch.total(name)
         return cls(tuple(sorted({*found, *events})), events, nanoseconds)
 
 

@@ -9,6 +9,7 @@ reference engine. All that is shared is in ``vcpu.py``, which both engines use.
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ from simulator.stream import COLUMNS, Batch, ParquetStream
 
 if TYPE_CHECKING:
     from simulator.engine.compiled.joint import Joint, Progressed
+
+_log = logging.getLogger(__name__)
 
 _ROWS_THAT_PAY = 500_000
 """Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
@@ -61,11 +64,16 @@ class FastEngine(Engine):
 
         See ``engine.base.Engine``.
         """
+        told = [_Told(progress) for _ in replays]
         compiled = [self._compiles(replay) for replay in replays]
-        found = _in_one_pass(replays, compiled, progress)
-        for i, each in enumerate(found):
-            if isinstance(each, BeyondEngineError):  # the plain way has no such limits, and equal outcomes
-                found[i] = _in_one_pass([replays[i]], [False], progress)[0]
+        found = _in_one_pass(replays, compiled, told)
+        for i, (replay, each) in enumerate(zip(replays, found, strict=True)):
+            if isinstance(each, BeyondEngineError):
+                _log.warning(
+                    "'%s' is replayed without the compiled kernel, to the same outcome: %s", replay.model.name, each
+                )
+                told[i].again()
+                found[i] = _in_one_pass([replay], [False], [told[i]])[0]
         return [each for each in found if not isinstance(each, BeyondEngineError)]
 
     def _compiles(self, replay: Replay) -> bool:
@@ -73,33 +81,61 @@ class FastEngine(Engine):
         return wanted and available()
 
 
-def _in_one_pass(
-    replays: Sequence[Replay], compiled: Sequence[bool], progress: Progress | None
-) -> list[Outcome | SimulatorError | BeyondEngineError]:
+class _Told:
+    """Tells how many rows a replay has done; of one that begins again, only those beyond where it was."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._rows = self._most = 0
+
+    def __call__(self, rows: int) -> None:
+        self._rows += rows
+        if self._progress and self._rows > self._most:
+            self._progress(self._rows - self._most)
+        self._most = max(self._most, self._rows)
+
+    def again(self) -> None:
+        self._rows = 0
+
+
+_Found = Outcome | SimulatorError | BeyondEngineError
+
+
+def _in_one_pass(replays: Sequence[Replay], compiled: Sequence[bool], told: Sequence[Progress]) -> list[_Found]:
     """Replay one stream; return what came of each replay, or what ended it."""
-    pricings = [replay.model.start() for replay in replays]
+    pricings = [_started(replay) for replay in replays]
     source = replays[0].stream
-    if isinstance(source, ParquetStream) and not any(pricing.has_state for pricing in pricings):
+    if isinstance(source, ParquetStream) and not any(isinstance(p, Pricing) and p.has_state for p in pricings):
         source = source.narrowed(_OF_TIME)
     stream = SharedStream(source, len(replays))
-    under_way: list[UnderWay | BeyondEngineError] = []
+    under_way: list[UnderWay | SimulatorError | BeyondEngineError] = []
     for reader, (replay, pricing) in enumerate(zip(replays, pricings, strict=True)):
         try:
-            under_way.append(_begin(replay, pricing, stream, reader, progress, compiled=compiled[reader]))
-        except BeyondEngineError as error:
+            if isinstance(pricing, SimulatorError):
+                raise pricing
+            under_way.append(_begin(replay, pricing, stream, reader, told[reader], compiled=compiled[reader]))
+        except (SimulatorError, BeyondEngineError) as error:
             stream.leave(reader)
             under_way.append(error)
     to_the_end([each for each in under_way if isinstance(each, UnderWay)], threads=any(compiled))
-    return [each if isinstance(each, BeyondEngineError) else each.failed or each.outcome() for each in under_way]
+    return [each.failed or each.outcome() if isinstance(each, UnderWay) else each for each in under_way]
+
+
+def _started(replay: Replay) -> Pricing | SimulatorError:
+    try:
+        return replay.model.start()
+    except SimulatorError as error:
+        return error
 
 
 def _begin(
-    replay: Replay, pricing: Pricing, stream: SharedStream, reader: int, progress: Progress | None, *, compiled: bool
+    replay: Replay, pricing: Pricing, stream: SharedStream, reader: int, progress: Progress, *, compiled: bool
 ) -> UnderWay:
     """Begin a replay, its mechanisms compiled if that is wanted and some have state.
 
     Raises:
         BeyondEngineError: the kernel does not know one of them.
+        RunError: it could not end.
     """
     vcpus = stream.header.vcpus
     if not (compiled and pricing.has_state):

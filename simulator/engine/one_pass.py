@@ -49,6 +49,7 @@ class UnderWay:
 
     def outcome(self) -> Outcome:
         """Return what came of a replay that has ended."""
+        assert self._world.over, "nothing is left to happen, and yet a virtual CPU has rows to run"
         return outcome(self._world, self._vcpus)
 
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from simulator.engine.census import COMPUTATION
 from simulator.engine.ledger import ASK, Asked, PlainMechanisms, Prices
-from simulator.events import KERNEL_COMPUTE, USER_COMPUTE
 from simulator.mechanisms import Event
 from simulator.stream import Array, Batch
 
@@ -52,25 +52,17 @@ def step_ticks(batch: Batch, prices: Prices) -> Array | None:
     """Return what each step takes in ticks, 0 for events that are asked; None where 64 bits may not hold their sum."""
     rates = prices.rates
     of_kind = [max(price, 0) for price in prices.of]
-    most = len(batch) * (
-        _most(batch, "user_ns") * rates[USER_COMPUTE]
-        + _most(batch, "kernel_ns") * rates[KERNEL_COMPUTE]
-        + _most(batch, "count") * max(of_kind)
-    )
-    if most >= _FITS_64_BITS:
+    computed = sum(batch.total(name) * rates[kind] for kind, name in COMPUTATION)
+    if computed + batch.total("count") * max(of_kind) >= _FITS_64_BITS:
         return None
     ticks = np.zeros((len(batch), 2), dtype=np.int64)
-    for kind, name in ((USER_COMPUTE, "user_ns"), (KERNEL_COMPUTE, "kernel_ns")):
+    for kind, name in COMPUTATION:
         if name in batch.columns:
             ticks[:, 0] += batch.columns[name] * rates[kind]
     ticks[:, 1] = np.array(of_kind, dtype=np.int64)[batch.columns["kind"]]
     if "count" in batch.columns:
         ticks[:, 1] *= batch.columns["count"]
     return ticks.ravel()
-
-
-def _most(batch: Batch, name: str) -> int:
-    return int(batch.column(name).max(initial=0))
 
 
 class PlainWalker:

@@ -41,6 +41,11 @@ class World:
         """Whether a row without a signal or a request touches nothing shared."""
         return not self.contended and not self.timer_period
 
+    @property
+    def over(self) -> bool:
+        """Whether all virtual CPUs have ended."""
+        return not self._live
+
     def queue(self, device: int) -> DeviceQueue:
         """Return the queue of a device, by its index in the stream's header.
 

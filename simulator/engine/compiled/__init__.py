@@ -7,9 +7,24 @@ compiled, and ``walker.py`` walks stretches with it. What a row does is written 
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import logging
+from functools import cache
+from importlib import import_module
+
+_log = logging.getLogger(__name__)
 
 
+@cache
 def available() -> bool:
-    """Tell whether numba is installed; it is not imported for that."""
-    return find_spec("numba") is not None
+    """Tell whether numba is installed and works; of one that does not, say so."""
+    try:
+        import_module("numba")
+    except ModuleNotFoundError as error:
+        if error.name == "numba":
+            return False
+        _log.warning("numba does not work, so nothing is compiled: %s", error)
+    except Exception as error:  # noqa: BLE001 (it checks versions of others when it is imported, in many ways)
+        _log.warning("numba does not work, so nothing is compiled: %s", error)
+    else:
+        return True
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -15,21 +16,29 @@ config: Any = _config
 _SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 
 
-def _cache() -> bool:
-    """Give the compiler a folder for this version of the sources and of itself; False where none can be written.
+def _cache() -> str | None:
+    """Return a folder for what this numba compiles of these sources; None where none can be written.
 
     Numba by itself sees no change of a function in another file than the one that calls it.
     """
     key = sha256(version("numba").encode() + b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()[:16]
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "vmmsim" / f"kernel-{key}"
     try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = base / "vmmsim" / f"kernel-{key}"
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    config.CACHE_DIR = str(folder)
-    return os.access(folder, os.W_OK)
+    except (OSError, RuntimeError):  # the latter where nobody knows a home
+        return None
+    return str(folder) if os.access(folder, os.W_OK) else None
 
 
-compiled: Any = njit(nogil=True, cache=_cache(), error_model="numpy")
-"""Compile a function; it lets other threads run meanwhile."""
+_FOLDER = _cache()
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function; it lets other threads run meanwhile. What else numba compiles is kept where it always was."""
+    others = config.CACHE_DIR
+    config.CACHE_DIR = _FOLDER or others
+    try:
+        return njit(nogil=True, cache=_FOLDER is not None, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = others

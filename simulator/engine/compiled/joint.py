@@ -17,11 +17,11 @@ import simpy
 from simulator.engine.compiled import lanes as at
 from simulator.engine.compiled import layout
 from simulator.engine.compiled.lanes import advance
+from simulator.engine.compiled.program import TooLargeError
 from simulator.engine.compiled.walker import (
     COLUMNS_OF_KERNEL,
     FITS_64_BITS,
     CompiledMechanisms,
-    TooLargeError,
     event_of,
 )
 from simulator.engine.physical import Turn
@@ -71,13 +71,19 @@ class Joint:
         return turn
 
     def settle(self) -> None:
-        """Advance all stretches as far as they go before SimPy's next step; schedule the turns of those that end."""
+        """Advance all stretches as far as they go before SimPy's next step; schedule the turns of those that end.
+
+        Raises:
+            TooLargeError: the clock may not fit 64 bits, or the kernel's tables not its memory.
+        """
         while self._turns:
             peek = self._env.peek()
             limit = FITS_64_BITS if math.isinf(peek) else int(min(peek, FITS_64_BITS))
             vcpu, ended = advance(self._mechanisms.memory, self._lanes, self._tapes, limit)
-            if ended == at.BEYOND:
+            if ended == at.BEYOND and limit < FITS_64_BITS:
                 return
+            if ended == at.BEYOND:
+                raise TooLargeError(f"the clock reaches {limit:,} ticks, which may not fit 64 bits")
             lane = self._lanes[vcpu]
             if ended in (layout.GROW, layout.BAD_CODE):
                 self._mechanisms.recover(event_of(self._tapes[vcpu, lane[at.STEP] >> 1], int(vcpu)), ended)

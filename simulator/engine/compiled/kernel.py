@@ -19,7 +19,7 @@ _PTE_SET = BY_NAME["pte_set"].code
 _PTE_MODIFY = BY_NAME["pte_modify"].code
 _NEW_CODE = BY_NAME["new_code"].code
 _SPARE = 8
-"""Keys that a row may add to a table beside one for each of its events."""
+"""Keys that a row may add to a table beside those of its pages."""
 
 
 @compiled
@@ -96,18 +96,19 @@ def _serve(m, v, kind, n, space, page, site, size):
 
 @compiled
 def keys_added(m, kind, n, page):
-    """Return how many keys a row may add to a table, at most."""
+    """Return how many keys a row may add to the table of shadow entries, and how many to any other table, at most."""
     placed = page >= 0 and (kind == _PTE_SET or kind == _PTE_MODIFY or kind == _PTE_CLEAR)
-    adds = m[m[at.KINDS] + kind * at.KIND_COLUMNS + at.SHADOWED] and (kind == _TOUCH or placed)
-    return _SPARE + (n if adds else 0)
+    if not (m[m[at.KINDS] + kind * at.KIND_COLUMNS + at.SHADOWED] and (kind == _TOUCH or placed)):
+        return 0, _SPARE
+    return 0 if kind == _PTE_CLEAR else n, _SPARE + n // m[at.ENTRIES_PER_TABLE]
 
 
 @compiled
-def _room(m):
-    """Return for how many more keys every table has room."""
+def _room(m, entries, others):
+    """Return for how many more keys every table has room after so many; below 0 if one has none."""
     slots = m[at.SLOTS_THERE] - m[at.SLOTS_USED]
-    pages = min(room(m, at.ENTRIES), room(m, at.TABLES))
-    return min(slots, pages, room(m, at.SPACES), room(m, at.SITES), room(m, at.PIECES))
+    elsewhere = min(slots, room(m, at.TABLES), room(m, at.SPACES), room(m, at.SITES), room(m, at.PIECES))
+    return min(room(m, at.ENTRIES) - entries, elsewhere - others)
 
 
 @compiled
@@ -116,10 +117,10 @@ def fits(m, kind, n, page, size):
     coded = m[m[at.KINDS] + kind * at.KIND_COLUMNS + at.CACHED] and kind != _NEW_CODE
     if coded and not 0 < size <= m[at.CAPACITY]:
         return at.BAD_CODE
-    more = keys_added(m, kind, n, page)
-    m[at.ROOM] -= more  # a lower bound, that is found anew when it is used up
+    entries, others = keys_added(m, kind, n, page)
+    m[at.ROOM] -= max(entries, others)  # a lower bound, that is found anew when it is used up
     if m[at.ROOM] < 0:
-        m[at.ROOM] = _room(m) - more
+        m[at.ROOM] = _room(m, entries, others)
         if m[at.ROOM] < 0:
             return at.GROW
     return at.DONE

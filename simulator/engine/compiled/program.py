@@ -58,6 +58,10 @@ class NotCompiledError(BeyondEngineError):
     """The kernel does not know a mechanism of the model, or a way in which two of them meet; the message says which."""
 
 
+class TooLargeError(BeyondEngineError):
+    """Numbers may not fit the kernel's 64 bits, or its memory; the message says which."""
+
+
 @dataclass(slots=True)
 class _Effects:
     """What actions lead to: those that leave the chain, whether the TLB is emptied, and what is adapted."""
@@ -72,8 +76,9 @@ class Program:
     """The tables of one model.
 
     ``parameters`` are those of the header. ``leaving`` has, for each output, the actions that leave the chain and their
-    number; ``always`` has, for each kind, those that an event takes in any state. ``worst`` bounds the ticks of one
-    event, but for entries that an earlier one left stale.
+    number; ``always`` has, for each kind, those that an event takes in any state. ``most`` bounds how often one event
+    takes an output, ``worst`` its ticks, but for entries that an earlier one left stale, and for the instructions of a
+    piece of code, each of which counts like an event.
     """
 
     parameters: Mapping[int, int]
@@ -83,6 +88,7 @@ class Program:
     leaving: tuple[Mapping[str, int], ...]
     always: Mapping[int, Mapping[str, int]]
     backed_pages: int
+    most: int
     worst: int
 
     @property
@@ -119,8 +125,8 @@ class Compiler:
         always = {kind: self._always(kind) for kind in sorted(self._pricing.chain.reads() - COMPUTE_KINDS)}
         outputs = np.array([self._output_row(effects) for effects in self._outputs], dtype=np.int64)
         parameters = self._header()
-        worst = int(outputs[:, at.PRICE].sum()) * int(outputs[:, at.TIMES].max())
-        worst *= 1 + parameters[at.PREVALIDATED]
+        most = int(outputs[:, at.TIMES].max()) * (1 + parameters[at.PREVALIDATED])
+        always_ticks = max((self._ticks(effects) for effects in always.values()), default=0)
         return Program(
             parameters,
             self._kinds(always),
@@ -129,7 +135,8 @@ class Compiler:
             tuple(effects.leaving for effects in self._outputs),
             {kind: effects.leaving for kind, effects in always.items()},
             self._nested().backed_pages,
-            worst + max((self._ticks(effects) for effects in always.values()), default=0),
+            most,
+            most * int(outputs[:, at.PRICE].sum()) + always_ticks,
         )
 
     def _effects(self, position: int, actions: Mapping[str, int]) -> _Effects:

@@ -9,7 +9,7 @@ import numpy as np
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.hashing import FREE, place
 from simulator.engine.compiled.jit import compiled
-from simulator.engine.compiled.program import Program
+from simulator.engine.compiled.program import Program, TooLargeError
 from simulator.mechanisms.spaces import KERNEL_SPACE
 from simulator.stream import Array
 
@@ -75,15 +75,24 @@ def _with_tables(fixed: Array, slots: int, rows: dict[int, int]) -> Array:
     return memory
 
 
-def grown(memory: Array, more: int) -> Array:
-    """Return a memory with room for ``more`` keys in each table, and without the rows of shadows that are gone."""
+def grown(memory: Array, entries: int, others: int) -> Array:
+    """Return a memory with room for so many more shadow entries, and ``others`` keys in each other table.
+
+    The rows of shadows that are gone are left out.
+
+    Raises:
+        TooLargeError: there are more shadows at a time than a key can tell apart.
+    """
     used, slots = int(memory[at.SLOTS_USED]), int(memory[at.SLOTS_THERE])
-    if used + more > slots:
-        slots = _power_of_two(2 * (used + more))
+    if used + others > slots:
+        slots = _power_of_two(2 * (used + others))
+    if slots >= 1 << at.SLOT_BITS:
+        raise TooLargeError(f"{used:,} address spaces have a shadow, too many for the compiled kernel")
     keys = {table: int(memory[table + at.USED]) for table in at.ALL_TABLES}
     for table in (at.ENTRIES, at.TABLES):
         keys[table] = int(count_live(memory, table))
-    rows = {table: max(_power_of_two(4 * (n + more)), _FIRST_ROWS) for table, n in keys.items()}
+    more = {table: entries if table == at.ENTRIES else others for table in at.ALL_TABLES}
+    rows = {table: max(_power_of_two(4 * (n + more[table])), _FIRST_ROWS) for table, n in keys.items()}
     larger = _with_tables(memory[: memory[at.SLOTS]], slots, rows)
     larger[at.ROOM] = 0
     held = used * at.SLOT_COLUMNS

@@ -9,22 +9,19 @@ import numpy as np
 
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.kernel import keys_added, walk
-from simulator.engine.compiled.program import Compiler
+from simulator.engine.compiled.program import Compiler, TooLargeError
 from simulator.engine.compiled.state import counts, first_memory, grown, stale_entries
 from simulator.engine.ledger import Prices
-from simulator.engine.one_pass import BeyondEngineError
 from simulator.errors import ModelError
 from simulator.events import BY_CODE
 from simulator.mechanisms import Event
 from simulator.model import Pricing
-from simulator.stream import COLUMN, Array, Batch
+from simulator.stream import COLUMN, Array, Batch, exact_sum
 
 FITS_64_BITS = 2**62
 COLUMNS_OF_KERNEL = ("kind", "count", "user_ns", "kernel_ns", "space", "page", "site", "size")
-
-
-class TooLargeError(BeyondEngineError):
-    """The ticks of a batch may not fit 64 bits; the message says so."""
+_HIGHEST = ("count", "space", "page", "site", "size")
+_COMPUTED = (("user_ns", at.USER_RATE), ("kernel_ns", at.KERNEL_RATE))
 
 
 class CompiledMechanisms:
@@ -38,10 +35,12 @@ class CompiledMechanisms:
         self._pricing = pricing
         self._program = Compiler(pricing).program()
         self.memory = first_memory(self._program, vcpus)
+        self._events = 0
 
     def ask(self, event: Event) -> int:
         """Serve a row; return what it takes, in ticks."""
-        self._check_events(event.count)
+        highest = event.count + event.space + event.page + event.site
+        self._check(event.count + max(event.size, 0), 0, highest)
         cells = (event.count, 0, 0, event.space, event.page, event.site, event.size)
         columns = (_one_row(event.kind, "int16"), *(_one_row(cell, "int64") for cell in cells))
         return self.walk(event.vcpu, columns, 1, 2, FITS_64_BITS)[1]
@@ -81,27 +80,36 @@ class CompiledMechanisms:
     def recover(self, event: Event, ended: int) -> None:
         """Make room for a row, or say what is wrong with it."""
         if ended == at.GROW:
-            more = int(keys_added(self.memory, event.kind, event.count, event.page))
-            self.memory = grown(self.memory, more)
+            entries, others = keys_added(self.memory, event.kind, event.count, event.page)
+            try:
+                self.memory = grown(self.memory, int(entries), int(others))
+            except MemoryError:
+                raise TooLargeError(f"no memory for {entries:,} more pages") from None
         else:
             self._pricing.chain.serve(event, lambda _action, _n: None)
             raise ModelError(f"the kernel refuses a '{BY_CODE[event.kind].name}' of {event.size} instructions")
 
     def check(self, batch: Batch) -> None:
-        """Raise TooLargeError unless 64 bits hold what a batch can take."""
-        many = batch.columns.get("count")
-        computed = sum(
-            int(batch.columns[name].max(initial=0)) * self._program.parameters[rate]
-            for name, rate in (("user_ns", at.USER_RATE), ("kernel_ns", at.KERNEL_RATE))
-            if name in batch.columns
-        )
-        self._check_events(len(batch) if many is None else int(many.max(initial=0)) * len(batch), computed * len(batch))
+        """Raise TooLargeError unless 64 bits hold what a batch can take and lead to, after all that was before."""
+        ticks = sum(batch.total(name) * self._program.parameters[rate] for name, rate in _COMPUTED)
+        highest = sum(int(batch.columns[name].max(initial=0)) for name in _HIGHEST if name in batch.columns)
+        self._check(batch.total("count") + self._instructions(batch), ticks, highest)
 
-    def _check_events(self, events: int, ticks: int = 0) -> None:
-        """Raise TooLargeError unless 64 bits hold ticks and what events can take, with what was left stale before."""
-        stale = 0 if self._program.parameters[at.TRACED_COHERENCY] else stale_entries(self.memory)
-        if ticks + (events + stale) * self._program.worst >= FITS_64_BITS:
-            raise TooLargeError(f"{events:,} events of up to {self._program.worst:,} ticks may not fit 64 bits")
+    def _check(self, events: int, ticks: int, highest: int) -> None:
+        """Check events and instructions, the ticks of computation, and a bound on all numbers of places."""
+        program = self._program
+        stale = 0 if program.parameters[at.TRACED_COHERENCY] else stale_entries(self.memory)
+        self._events += events
+        ticks += (events + stale) * program.worst
+        if max(highest, ticks, (self._events + stale) * program.most) >= FITS_64_BITS:
+            raise TooLargeError(f"{events:,} events of up to {program.worst:,} ticks may not fit 64 bits")
+
+    def _instructions(self, batch: Batch) -> int:
+        """Return how many instructions the pieces of code of a batch have."""
+        cached = self._program.kinds[:, at.CACHED] != 0
+        if "size" not in batch.columns or not cached.any():
+            return 0
+        return exact_sum(np.maximum(batch.columns["size"][cached[batch.columns["kind"]]], 0))
 
 
 class CompiledWalker:
