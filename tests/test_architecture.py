@@ -20,7 +20,7 @@ ORDER = (
     ("spec",),
     ("engine",),
     ("result",),
-    ("reprice", "uncertainty", "replays"),
+    ("reprice", "retime", "uncertainty", "replays"),
     ("earlier",),
     ("executors", "jobs"),
     ("replaying",),
