@@ -123,14 +123,28 @@ def _handed_out(
                     break
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=under_way.__getitem__):
-                if isinstance(future.exception(), BrokenExecutor):
-                    raise BrokenExecutor
+                _check(future)
                 yield under_way.pop(future), future
     except BrokenExecutor:
         raise RunError(
             "a worker process ended in the middle of its work: was it killed, or out of memory? What was done is kept; "
             "start again to go on, with fewer --jobs if memory is short"
         ) from None
+
+
+def _check(future: Future[Any]) -> None:
+    """Refuse a task that was lost with whoever did it.
+
+    Raises:
+        RunError: a Dask cluster gave it up.
+        BrokenExecutor: a process of this machine ended.
+    """
+    error = None if future.cancelled() else future.exception()
+    if isinstance(error, BrokenExecutor):
+        raise BrokenExecutor
+    if future.cancelled() or type(error).__module__.partition(".")[0] == "distributed":
+        why = f": {error}" if error else ""
+        raise RunError(f"the Dask cluster lost a replay{why}. What was done is kept; start again to go on")
 
 
 @contextmanager
@@ -180,7 +194,7 @@ def _cluster(address: str) -> tuple[Executor, int]:
     except ModuleNotFoundError:
         raise InputError("Dask is not installed: python -m pip install 'vmmsim[dask]'") from None
     try:
-        client = distributed.Client(address, timeout=10, set_as_default=False)
+        client = distributed.Client(address, timeout=5, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {address}: {error}") from None
     return _DaskExecutor(client), max(1, sum(client.nthreads().values()))

@@ -17,6 +17,7 @@ import numpy as np
 from simulator.earlier import code_hash
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Progress, Replay
+from simulator.engine.tracing import Graph, trace
 from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.model import CostModel
 from simulator.spec.build import Workload
@@ -47,6 +48,22 @@ def carry_out(job: Job) -> list[Outcome]:
         RunError: the code, the recording or NumPy is another here; or a replay cannot end.
         ModelError: a model cannot price the workload after all.
     """
+    _check(job)
+    return outcomes(ENGINES[job.engine], job.workload, job.models)
+
+
+def carry_out_traced(job: Job) -> tuple[Outcome, Graph | None]:
+    """Replay one workload under one model, and return its graph of waits, too; see ``engine.tracing``.
+
+    Raises:
+        RunError, ModelError: as ``carry_out``.
+    """
+    _check(job)
+    (model,), workload = job.models, job.workload
+    return trace(Replay(workload.stream, model, workload.timer_hz, workload.rows))
+
+
+def _check(job: Job) -> None:
     name = job.workload.name
     if job.code_sha256 != code_hash():
         raise RunError(f"workload '{name}': the worker has other code of vmmsim than the program that asks it")
@@ -54,7 +71,6 @@ def carry_out(job: Job) -> list[Outcome]:
         raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
     if job.recording_sha256 != recording_hash(job.workload):
         raise RunError(f"workload '{name}': the worker has another recording under the same path")
-    return outcomes(ENGINES[job.engine], job.workload, job.models)
 
 
 def outcomes(

@@ -41,6 +41,22 @@ class TotalsRow:
     idle_cycles: Decimal
     relative_to_baseline: Decimal | None
 
+    def at(self, point: str) -> TotalsRow:
+        """Return the same row at another point of a sweep."""
+        return TotalsRow(
+            self.workload,
+            self.model,
+            self.machine,
+            point,
+            self.events,
+            self.total_cycles,
+            self.total_seconds,
+            self.busy_cycles,
+            self.wait_cycles,
+            self.idle_cycles,
+            self.relative_to_baseline,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -59,10 +75,9 @@ class Figures:
         machine: str,
         clock: Clock,
         *,
-        point: str = "",
         baseline: tuple[int, Clock] | None = None,
     ) -> TotalsRow:
-        """Return the row of totals.csv; ``baseline`` is the makespan of the baseline, and its clock."""
+        """Return the row of totals.csv, for no point; ``baseline`` is the makespan of the baseline, and its clock."""
         relative = None
         if baseline and baseline[0]:
             mine, others = self.makespan * baseline[1].mhz, baseline[0] * clock.mhz
@@ -71,7 +86,7 @@ class Figures:
             workload=workload,
             model=model,
             machine=machine,
-            point=point,
+            point="",
             events=self.events,
             total_cycles=exact_cycles(self.makespan),
             total_seconds=exact_seconds(self.makespan, clock),

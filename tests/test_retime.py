@@ -83,6 +83,55 @@ def test_it_holds_for_recordings() -> None:
     assert [times.outcome(row, outcome) for row in range(3)] == fast
 
 
+SPACE = {"space": 1, "page": 5}
+TRACED = {"kind": K["pte_modify"], "space": 3, "page": 600}
+KERNEL_CODE = {"kind": K["kernel_code"], "site": 4, "size": 30}
+MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
+    "a page of a space": (
+        "pentium4-672/hardware-vmm",
+        [{"kind": K["touch"], **SPACE}],
+        [{"kind": K["touch"], **SPACE}],
+    ),
+    "a dead space in a TLB": (
+        "pentium4-672/native",
+        [{"kind": K["touch"], **SPACE}, {"kind": K["cpuid"]}, {"kind": K["touch"], **SPACE, "user_ns": 10**6}],
+        [{"kind": K["space_destroy"], "space": 1}],
+    ),
+    "a table of a dead space": (
+        "pentium4-672/hardware-vmm",
+        [{"kind": K["touch"], "space": 2, "page": 9}, {"kind": K["space_destroy"], "space": 2}],
+        [TRACED],
+    ),
+    "a piece of code": ("pentium4-672/software-vmm", [KERNEL_CODE], [KERNEL_CODE]),
+    "a site": (
+        "pentium4-672/software-vmm",
+        [{"kind": K["mmio_write"], "site": 7, "count": 3}],
+        [{"kind": K["mmio_write"], "site": 7}],
+    ),
+    "memory in use": (
+        "lookahead/nested-paging",
+        [{"kind": K["pte_set"], "space": 1, "page": 1}],
+        [{"kind": K["pte_clear"], "space": 2, "page": 1}],
+    ),
+}
+"""Who meets where: rows of one virtual CPU, and of another, whose actions hang on who comes first."""
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_rows_that_meet_are_known_to(name: str) -> None:
+    """The second virtual CPU comes late, or first, as computation before its rows is short or long."""
+    model_name, first, second = MEETINGS[name]
+    model = shipped(model_name)
+    late, early = ([{"kind": K["syscall"], "user_ns": ns}, *second] for ns in (500_000, 0))
+    rows = [{"kind": K["syscall"], "user_ns": 1000}, *first]
+    outcome, graph = trace(Replay(stream(rows, late), model))
+    assert replayed(stream(rows, early), model).vcpu_counts != outcome.vcpu_counts, "else there is nothing to know"
+    assert graph is not None
+    assert len(graph.before) > 0
+    times = retimed(graph, [at_prices(model, {"compute": 0}), model])
+    assert times.holds.tolist()[1]
+
+
 def two_in_one_space(first_ns: int) -> EventStream:
     """Two virtual CPUs that touch one page of one space, with nothing to say who comes first but their times."""
     touch = {"kind": K["touch"], "space": 1, "page": 5}

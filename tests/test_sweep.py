@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import K, stream
 from test_cli import VMMSIM, table, vmmsim
 
 from simulator.errors import InputError, RunError, SimulatorError, SpecError
@@ -22,6 +24,7 @@ from simulator.report.sweep import write_sweep
 from simulator.run import run_experiment
 from simulator.spec.build import load_experiment
 from simulator.spec.sweep import Combine, sweep_of
+from simulator.stream import write_parquet
 from simulator.sweep import sweeping
 from simulator.sweep.plan import Point
 from simulator.sweep.store import Store
@@ -143,11 +146,78 @@ def _cells(row: Any) -> list[Any]:
 def test_it_says_how_each_outcome_came_about(folder: Path) -> None:
     """Two models alike, but for a cost of one; one of two workloads waits, the other is replayed but once."""
     found = swept(folder, {"models.other.costs.syscall": "1..99 cycles in 4"})
-    assert outcomes(found) == {"replayed": 1 + 1 + 4, "repriced": 4, "unchanged": 2 * 3}
+    assert outcomes(found) == {"replayed": 1 + 1 + 4, "repriced": 4, "retimed": 0, "unchanged": 2 * 3}
     assert found.stored == 0
     assert swept(folder, {"models.other.costs.syscall": "1..99 cycles in 4"}).stored == 6
     finer = swept(folder, {"models.other.costs.syscall": "1, 2, 99 cycles"})
     assert finer.stored == 1 + 1 + 2, "a second sweep repeats nothing that is the same"
+
+
+SIGNALS = """\
+document: experiment
+title: two virtual CPUs that wait for each other
+workloads: {recorded: {document: workload, title: recorded, recording: r.parquet, host_costs: host.yaml}}
+models: {native: m.yaml, other: m.yaml}
+baseline: native
+"""
+
+
+@pytest.fixture
+def waiting(folder: Path) -> Path:
+    """An experiment on a recording in which two virtual CPUs wake each other ten times."""
+    rows: list[list[dict[str, int]]] = [[], []]
+    for number in range(1, 21):
+        mine = rows[number % 2]
+        mine.append({"kind": K["syscall"], "user_ns": 40 * number, "count": number, "posts": number})
+        mine[-1] |= {"waits": number - 1, "wait_latency_ns": 25}
+        mine.append({"kind": K["rdtsc"], "user_ns": 300})
+    write_parquet(stream(*rows), folder / "r.parquet")
+    (folder / "host.yaml").write_text(
+        MODEL.replace("10 cycles", "0 cycles")
+        .replace("3.5 cycles", "0 cycles")
+        .replace("low: 1 cycles", "low: 0 cycles")
+    )
+    (folder / "e.yaml").write_text(SIGNALS)
+    return folder
+
+
+def test_prices_are_timed_again_where_virtual_cpus_wait_for_each_other(waiting: Path) -> None:
+    over = {"models.other.costs.syscall": "1..99 cycles in 12"}
+    found = swept(waiting, over)
+    assert outcomes(found) == {"replayed": 1, "repriced": 0, "retimed": 12, "unchanged": 11}
+    assert sum(row.idle_cycles for row in found.result.totals) > 0, "else nothing waits"
+    for entry in found.result.metadata["sweep"]["points"]:
+        run = run_experiment(load_experiment(waiting / "e.yaml", [entry["point"]]))
+        assert [_cells(row) for row in found.result.totals if row.point == entry["point"]] == list(
+            map(_cells, run.totals)
+        )
+        shares = [_cells(row) for row in found.result.breakdown if row.point == entry["point"]]
+        assert shares == list(map(_cells, run.breakdown))
+        replays = [each for each in found.result.replays if each.point == entry["point"]]
+        assert [replace(each, point="") for each in replays] == list(run.replays)
+    again = swept(waiting, over)
+    assert (again.result, again.stored) == (found.result, 1)
+
+
+def test_a_graph_that_is_damaged_is_made_again(waiting: Path) -> None:
+    over = {"models.other.costs.syscall": "1..99 cycles in 12"}
+    found = swept(waiting, over)
+    paths = [path for path in (waiting / "store").glob("*/*.json") if "awaited" in path.read_text()]
+    assert len(paths) == 1
+    paths[0].write_text(paths[0].read_text().replace('"awaited"', '"a"'))
+    assert swept(waiting, over).result == found.result
+    assert '"awaited"' in paths[0].read_text()
+
+
+def test_a_graph_of_another_replay_is_refused(waiting: Path) -> None:
+    over = {"models.other.costs.syscall": "1..99 cycles in 12"}
+    swept(waiting, over)
+    path = next(path for path in (waiting / "store").glob("*/*.json") if "awaited" in path.read_text())
+    document = json.loads(path.read_text())
+    document["graph"]["offsets_ns"][2] += 10**6
+    path.write_text(json.dumps(document))
+    with pytest.raises(RunError, match="its graph of waits gives other times than its replay"):
+        swept(waiting, over)
 
 
 @pytest.mark.parametrize("details", [True, False])
@@ -275,14 +345,17 @@ def test_leftovers_of_dead_processes_are_cleared_away(folder: Path) -> None:
 SWEEP = ("sweep", "e.yaml", "--over", "models.*.costs.syscall=1..60 cycles in 60", "--no-plots")
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_killed_at_ten_moments_and_started_again_it_ends_with_the_same_bytes(jobs: str, folder: Path) -> None:
-    """Signal 9 to a replaying sweep when so many replays are in the store; nothing of what was stored is done again."""
+def test_killed_at_ten_moments_and_started_again_it_ends_with_the_same_bytes(folder: Path) -> None:
+    """Signal 9 to a replaying sweep when so many replays are in the store; nothing of what was stored is done again.
+
+    Every second time it replays in two other processes.
+    """
     assert vmmsim(*SWEEP, "--jobs", "1", "--out", "whole", cwd=folder).returncode == 0
     total = len(list((folder / "whole.store").glob("*/*.json")))
-    draw = random.Random(int(jobs))
+    draw = random.Random(1)
     written: dict[Path, int] = {}
-    for moment in sorted(draw.sample(range(1, total), 10)):
+    for number, moment in enumerate(sorted(draw.sample(range(1, total), 10))):
+        jobs = str(1 + number % 2)
         process = subprocess.Popen(
             [*VMMSIM, *SWEEP, "--jobs", jobs, "--out", "cut"], cwd=folder, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -295,7 +368,7 @@ def test_killed_at_ten_moments_and_started_again_it_ends_with_the_same_bytes(job
         assert process.returncode == -signal.SIGKILL
         written |= {p: p.stat().st_mtime_ns for p in folder.glob("cut.store/*/*.json") if p not in written}
         assert not (folder / "cut").exists(), "what is not whole is not there"
-    done = vmmsim(*SWEEP, "--jobs", jobs, "--out", "cut", cwd=folder)
+    done = vmmsim(*SWEEP, "--jobs", "2", "--out", "cut", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert f"({len(written)} of them before" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in written} == written, "nothing is repeated"
@@ -308,7 +381,7 @@ def test_the_command_line(folder: Path) -> None:
     done = vmmsim("sweep", "s.yaml", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert (
-        "4 points; outcomes: 6 replayed (kept in results/s.sweep.store/), 4 priced again, 6 as at another"
+        "4 points; outcomes: 6 replayed (kept in results/s.sweep.store/), 4 priced again, 0 timed again along their waits, 6 as at"
         in done.stdout
     )
     out = folder / "results" / "s.sweep"

@@ -150,7 +150,8 @@ def _print(swept: Swept, target: Path, store: Path, notes: Sequence[str]) -> Non
     stored = f" ({swept.stored:,} of them before, in {store}/)" if swept.stored else f" (kept in {store}/)"
     line = (
         f"{number['points']:,} points{failed}; outcomes: {number['replayed']:,} replayed{stored}, "
-        f"{number['repriced']:,} priced again, {number['unchanged']:,} as at another point"
+        f"{number['repriced']:,} priced again, {number['retimed']:,} timed again along their waits, "
+        f"{number['unchanged']:,} as at another point"
     )
     terminal.print(line, markup=False, highlight=False)
     written = sorted(path.name + "/" * path.is_dir() for path in target.iterdir())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -12,6 +13,7 @@ from simulator.replays import as_document
 from simulator.report.tables import Column, Grid, grid_table, human_seconds
 from simulator.report.writer import (
     RESULT_FILE,
+    cells_of,
     check_target,
     columns,
     compact_json,
@@ -20,6 +22,9 @@ from simulator.report.writer import (
     write_csv,
 )
 from simulator.result import BreakdownRow, Result, TotalsRow
+
+MOST_TOTALS = 2000
+"""Rows of totals.csv that stand in result.json, too."""
 
 
 def write_sweep(result: Result, directory: Path, plots: bool = True) -> list[str]:
@@ -31,8 +36,8 @@ def write_sweep(result: Result, directory: Path, plots: bool = True) -> list[str
         InputError: the directory exists and is something else than an earlier result.
     """
     with whole_directory(directory, check_target) as folder:
-        write_csv(folder / "totals.csv", columns(TotalsRow), map(astuple, result.totals))
-        write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
+        write_csv(folder / "totals.csv", columns(TotalsRow), map(cells_of(TotalsRow), result.totals))
+        write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(cells_of(BreakdownRow), result.breakdown))
         notes = _draw(result, folder / "plots") if plots else []
         document = {
             **result.metadata,
@@ -40,11 +45,18 @@ def write_sweep(result: Result, directory: Path, plots: bool = True) -> list[str
             "notes": [*result.notes, *notes],
             "remarks": result.remarks,
             "sources": result.sources,
-            "totals": totals_as_json(result),
+            **_totals(result, folder / "totals.csv"),
             "replays": [as_document(replayed) for replayed in result.replays],
         }
         (folder / RESULT_FILE).write_text(compact_json(document) + "\n", encoding="utf-8")
     return notes
+
+
+def _totals(result: Result, path: Path) -> dict[str, Any]:
+    """Return the totals for result.json; of very many only the SHA-256 of their file."""
+    if len(result.totals) <= MOST_TOTALS:
+        return {"totals": totals_as_json(result)}
+    return {"totals_sha256": sha256(path.read_bytes()).hexdigest()}
 
 
 def _draw(result: Result, folder: Path) -> list[str]:

@@ -37,14 +37,14 @@ Prices = tuple[tuple[str, Cost], ...]
 """The costs that a point sets in a model, by action."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Point:
     """One point: its number, and the value of each path."""
 
     number: int
     coordinates: Mapping[str, str]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What stands in the column ``point``: what ``--set`` would say."""
         return "; ".join(f"{path}={value}" for path, value in self.coordinates.items())
@@ -72,7 +72,7 @@ class PricedModel:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One workload under one model at one point; ``key`` is that of the replay it hangs on.
+    """One workload under one model at one point. ``key`` is that of its replay, ``structure`` the same without prices.
 
     ``why_replay`` says why it cannot be had from a replay at other prices; it is empty where it can.
     """
@@ -81,6 +81,7 @@ class Cell:
     workload: Workload
     priced: PricedModel
     key: str
+    structure: str
     why_replay: str
 
 
@@ -124,8 +125,8 @@ class Planner:
 
     def _cells(self, point: Point) -> Iterator[Cell]:
         pairs = list(zip(point.coordinates.items(), self._are_prices, strict=True))
-        structure = (each for each, is_price in pairs if not is_price)
-        variant = self._variant(tuple(f"{path}={value}" for path, value in structure))
+        others = (each for each, is_price in pairs if not is_price)
+        variant = self._variant(tuple(f"{path}={value}" for path, value in others))
         prices: dict[str, dict[str, Cost]] = {}
         for (path, value), is_price in pairs:
             for model, action, cost in variant.costs(path, value) if is_price else ():
@@ -133,9 +134,9 @@ class Planner:
         models = {name: variant.priced(name, tuple(prices.get(name, {}).items())) for name in variant.experiment.models}
         for name, workload in variant.experiment.workloads.items():
             for model, priced in models.items():
-                structure_key, why = variant.structure(name, model)
-                key = _digest(structure_key, priced.digest) if why else structure_key
-                yield Cell(point, workload, priced, key, why)
+                structure, why = variant.structure(name, model)
+                key = variant.key(structure, priced.digest) if why else structure
+                yield Cell(point, workload, priced, key, structure, why)
 
     def _variant(self, settings: tuple[str, ...]) -> _Variant:
         """Return the experiment with what a point sets besides costs."""
@@ -164,9 +165,11 @@ class _Variant:
 
     experiment: Experiment
     engine: str
+    _places: dict[str, tuple[tuple[str | int, ...], ...]] = field(default_factory=dict)
     _costs: dict[tuple[str, str], list[tuple[str, str, Cost]]] = field(default_factory=dict)
     _priced: dict[tuple[str, Prices], PricedModel] = field(default_factory=dict)
     _structures: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def costs(self, path: str, value: str) -> list[tuple[str, str, Cost]]:
         """Return the costs that a setting sets: model, action and cost.
@@ -180,7 +183,9 @@ class _Variant:
 
     def _set(self, path: str, value: str) -> Iterator[tuple[str, str, Cost]]:
         rebuilt: Experiment | None = None
-        for place in places(self.experiment.tree, path):
+        if path not in self._places:
+            self._places[path] = places(self.experiment.tree, path)
+        for place in self._places[path]:
             model, action = str(place[1]), str(place[3])
             entry = self.experiment.models[model].costs.entries[action]
             bounds = {name: str(bound) for name, bound in (("low", entry.low), ("high", entry.high)) if bound}
@@ -196,9 +201,15 @@ class _Variant:
         if (name, prices) not in self._priced:
             model, ticks = self.experiment.models[name], dict(self._ticks[name])
             ticks |= {action: cost.ticks(model.costs.clock) for action, cost in prices if action in ticks}
-            digest = _digest(model.machine.clock.mhz, sorted(ticks.items()))
-            self._priced[name, prices] = PricedModel(model, prices, ticks, digest)
+            of_prices = digest(model.machine.clock.mhz, sorted(ticks.items()))
+            self._priced[name, prices] = PricedModel(model, prices, ticks, of_prices)
         return self._priced[name, prices]
+
+    def key(self, structure: str, of_prices: str) -> str:
+        """Return the key of a replay that hangs on prices."""
+        if (structure, of_prices) not in self._keys:
+            self._keys[structure, of_prices] = digest(structure, of_prices)
+        return self._keys[structure, of_prices]
 
     @cached_property
     def _ticks(self) -> dict[str, dict[str, int]]:
@@ -218,7 +229,7 @@ class _Variant:
             }
             if built.is_random:
                 read |= {"seed": self.experiment.spec.seed, "numpy": np.__version__}
-            self._structures[workload, model] = _digest(read), why_replay(built, self.experiment.models[model])
+            self._structures[workload, model] = digest(read), why_replay(built, self.experiment.models[model])
         return self._structures[workload, model]
 
     @cached_property
@@ -227,5 +238,6 @@ class _Variant:
         return {name: readable(plain(node_at(tree, (name,)))) for name in ("workloads", "models")}
 
 
-def _digest(*values: Any) -> str:
+def digest(*values: Any) -> str:
+    """Return the SHA-256 of some values."""
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from simulator.errors import InputError, RunError, SimulatorError
 from simulator.executors import Where, carried_out
-from simulator.jobs import Job, carry_out
+from simulator.jobs import Job, carry_out, carry_out_traced
 from simulator.replaying import Progress
-from simulator.reprice import Repricer, reprice
-from simulator.result import Figures, Replayed, Result, figures_of
-from simulator.run import Run, breakdown_rows, metadata, priced, recording_hashes
+from simulator.result import Figures, Replayed, Result, TotalsRow
+from simulator.run import Run, breakdown_rows, metadata, recording_hashes
 from simulator.spec.build import Experiment
 from simulator.spec.sweep import SweepSpec
+from simulator.sweep.outcomes import Outcomes
 from simulator.sweep.plan import Cell, Planned, Planner, Point
+from simulator.sweep.retiming import Retimed, groups
 from simulator.sweep.store import Store
+from simulator.units import Clock
 
 ENGINE = "fast"
 MOST_DETAILED = 2000
@@ -68,7 +68,8 @@ def sweep_experiment(
     options = options or Options()
     sweeping = _Sweeping(store, options, progress, failed)
     planned = [sweeping.checked(each) for each in _planned(experiment, sweep, progress)]
-    stored = sweeping.replay(planned)
+    outcomes = Outcomes(store, sweeping.retimed(planned))
+    stored = sweeping.replay(planned, outcomes)
     good = [each for each in planned if each.point.number not in sweeping.errors]
     if not good:
         raise _all_failed(list(sweeping.errors.values()))
@@ -78,11 +79,11 @@ def sweep_experiment(
     account = {
         "over": {path: list(values) for path, values in sweep.over.items()},
         "combine": sweep.combine,
-        "outcomes": _account(cells),
+        "outcomes": _account(cells, outcomes),
         "points": [{"point": each.point.name, "coordinates": each.point.coordinates} for each in good],
         "failed": [{"point": point.name, "error": str(error)} for point, error in failures],
     }
-    return Swept(_result(experiment, account, cells, store, options.details), failures, stored)
+    return Swept(_result(experiment, account, cells, outcomes, options.details), failures, stored)
 
 
 def _planned(experiment: Experiment, sweep: SweepSpec, progress: Progress | None) -> Iterator[Planned]:
@@ -106,6 +107,7 @@ class _Sweeping:
         self._options = options
         self._progress = progress
         self._failed = failed
+        self._new: set[str] = set()  # keys of what was replayed just now
 
     def checked(self, planned: Planned) -> Planned:
         """Take notice of a point that is wrong."""
@@ -122,13 +124,37 @@ class _Sweeping:
         if self._options.fail_fast:
             raise error
 
-    def replay(self, planned: Sequence[Planned]) -> int:
-        """Replay what the store does not hold; return how many replays it held."""
+    def retimed(self, planned: Sequence[Planned]) -> dict[str, Retimed]:
+        """Trace the first of each group of cells that differ in prices alone; return what follows, by key."""
+        wanted = list(groups([cell for each in planned for cell in each.cells]))
+        missing = [group for group in wanted if self._store.get_traced(group.key) is None]
+        jobs = _Jobs([group.base for group in missing])
+        self._tell(0, 0)
+        for index, future in carried_out(carry_out_traced, jobs, self._options.where):
+            error, group = future.exception(), missing[index]
+            if error is None:
+                outcome, graph = future.result()
+                replayed = _replayed(group.base, outcome)
+                self._new.add(group.base.key)
+                self._store.put(group.base.key, replayed)
+                self._store.put_traced(group.key, replayed, graph)
+            elif not isinstance(error, SimulatorError):  # one of those is told when the cell is replayed
+                raise error
+        found: dict[str, Retimed] = {}
+        for group in wanted:
+            base, graph = self._store.get_traced(group.key) or (None, None)
+            if base is not None and graph is not None:
+                found |= dict.fromkeys((along := Retimed.of(group, base, graph)).rows, along)
+        return found
+
+    def replay(self, planned: Sequence[Planned], outcomes: Outcomes) -> int:
+        """Replay what is neither in the store nor follows from a graph of waits; return how many replays were there."""
         cells: dict[str, list[Cell]] = {}
         for cell in (cell for each in planned for cell in each.cells):
-            cells.setdefault(cell.key, []).append(cell)
+            if outcomes.is_replayed(cell):
+                cells.setdefault(cell.key, []).append(cell)
         needed = [key for key in cells if self._store.get(key) is None]
-        stored = len(cells) - len(needed)
+        stored = len(cells) - len(needed) - len(self._new)
         jobs = _Jobs([cells[key][0] for key in needed])
         self._tell(stored, len(cells))
         for done, (index, future) in enumerate(carried_out(carry_out, jobs, self._options.where), 1):
@@ -170,17 +196,17 @@ def _replayed(cell: Cell, outcome: Any) -> Replayed:
 
 
 def _result(
-    experiment: Experiment, account: Mapping[str, Any], cells: Sequence[Cell], store: Store, details: bool | None
+    experiment: Experiment, account: Mapping[str, Any], cells: Sequence[Cell], outcomes: Outcomes, details: bool | None
 ) -> Result:
     detailed = len(cells) <= MOST_DETAILED if details is None else details
-    runs = list(_details(cells, store)) if detailed else []
+    runs = list(outcomes.runs(cells)) if detailed else []
     left_out = () if detailed else (f"the breakdown of {len(cells):,} outcomes is left out: --breakdown writes it",)
     return Result(
         title=experiment.spec.title,
         description=experiment.spec.description,
         baseline=experiment.spec.baseline,
         plots=(),
-        totals=tuple(_totals(cells, _figures(cells, store), experiment.spec.baseline)),
+        totals=tuple(_totals(cells, outcomes.figures(cells), experiment.spec.baseline)),
         breakdown=tuple(row for cell, run in runs for row in breakdown_rows(run, cell.point.name)),
         comparison=(),
         warnings=experiment.warnings,
@@ -195,76 +221,31 @@ def _result(
     )
 
 
-def _account(cells: Sequence[Cell]) -> dict[str, int]:
-    """Return how many outcomes were replayed, how many priced again, and how many are as those of another point."""
+def _account(cells: Sequence[Cell], outcomes: Outcomes) -> dict[str, int]:
+    """Return how each outcome came about."""
     number = Counter[str]()
     seen: dict[str, set[str]] = {}
     for cell in cells:
         digests = seen.setdefault(cell.key, set())
-        how = "unchanged" if cell.priced.digest in digests else "repriced" if digests else "replayed"
-        number[how] += 1
-        digests.add(cell.priced.digest)
-    return {how: number[how] for how in ("replayed", "repriced", "unchanged")}
-
-
-def _stored(store: Store, key: str) -> Replayed:
-    found = store.get(key)
-    if found is None:
-        raise RunError(f"{store.folder}: a replay that was there is gone: does something clear it away? Start again")
-    return found
-
-
-def _figures(cells: Sequence[Cell], store: Store) -> list[Figures]:
-    """Return what each cell comes to; cells that hang on one replay are priced at once."""
-    by_key: dict[str, list[int]] = {}
-    for index, cell in enumerate(cells):
-        by_key.setdefault(cell.key, []).append(index)
-    figures: dict[int, Figures] = {}
-    for key, indices in by_key.items():
-        replayed = _stored(store, key)
-        of_replay = figures_of(replayed.outcome)
-        if all(_is_as_replayed(cells[index], replayed) for index in indices):
-            figures |= dict.fromkeys(indices, of_replay)
+        if digests:
+            number["unchanged" if cell.priced.digest in digests else "repriced"] += 1
         else:
-            figures |= zip(indices, _repriced(replayed, of_replay, [cells[index] for index in indices]), strict=True)
-    return [figures[index] for index in range(len(cells))]
+            number["replayed" if outcomes.is_replayed(cell) else "retimed"] += 1
+        digests.add(cell.priced.digest)
+    return {how: number[how] for how in ("replayed", "repriced", "retimed", "unchanged")}
 
 
-def _is_as_replayed(cell: Cell, replayed: Replayed) -> bool:
-    return cell.priced.unpriced.machine.clock == replayed.clock and cell.priced.ticks == replayed.ticks
-
-
-def _repriced(replayed: Replayed, of_replay: Figures, cells: Sequence[Cell]) -> Iterator[Figures]:
-    repricer = Repricer.of(replayed)
-    rows = [[cell.priced.ticks[action] for action in repricer.actions] for cell in cells]
-    ticks = np.array(rows, dtype=object).reshape(len(cells), len(repricer.actions))
-    busy = repricer.busy(ticks)
-    for makespan, total in zip(busy.max(axis=1).tolist(), busy.astype(object).sum(axis=1).tolist(), strict=True):
-        yield Figures(of_replay.events, makespan, total, 0, 0)
-
-
-def _totals(cells: Sequence[Cell], figures: Sequence[Figures], baseline: str | None) -> Iterator[Any]:
-    baselines: Mapping[tuple[int, str], Any] = {
+def _totals(cells: Sequence[Cell], figures: Sequence[Figures], baseline: str | None) -> Iterator[TotalsRow]:
+    baselines: Mapping[tuple[int, str], tuple[int, Clock]] = {
         (cell.point.number, cell.workload.name): (each.makespan, cell.priced.unpriced.machine.clock)
         for cell, each in zip(cells, figures, strict=True)
         if cell.priced.unpriced.name == baseline
     }
+    rows: dict[tuple[object, ...], TotalsRow] = {}
     for cell, each in zip(cells, figures, strict=True):
         model, workload = cell.priced.unpriced, cell.workload.name
         beside = baselines.get((cell.point.number, workload))
-        yield each.row(
-            workload, model.name, model.machine.name, model.machine.clock, point=cell.point.name, baseline=beside
-        )
-
-
-def _details(cells: Sequence[Cell], store: Store) -> Iterator[tuple[Cell, Run]]:
-    """Give each cell with its run, priced in full."""
-    kept: dict[str, Replayed] = {}
-    for cell in cells:
-        if cell.key not in kept:
-            kept[cell.key] = _stored(store, cell.key)
-        replayed = kept[cell.key]
-        model = cell.priced.model
-        if not _is_as_replayed(cell, replayed):
-            replayed = reprice(replayed, model.costs)
-        yield cell, priced(cell.workload, model, replayed.outcome)
+        same = workload, model.name, model.machine.name, model.machine.clock, each, beside
+        if same not in rows:
+            rows[same] = each.row(*same[:4], baseline=beside)
+        yield rows[same].at(cell.point.name)
