@@ -70,6 +70,28 @@ def test_a_worker_killed_in_mid_sweep_loses_nothing(folder: Path) -> None:
     assert files(folder / "here.store") == files(folder / "there.store")
 
 
+def test_a_cluster_that_goes_away_is_told_and_what_was_done_is_kept(folder: Path) -> None:
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    options = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    with (
+        process("distributed.cli.dask_scheduler", *options, cwd=folder) as scheduler,
+        worker(address, folder),
+        worker(address, folder),
+    ):
+        wait_for_workers(address)
+        command = [*VMMSIM, *SWEEP, "--executor", "dask", "--scheduler", address, "--out", "there"]
+        sweeping = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while sweeping.poll() is None and not list(folder.glob("there.store/*/*.json")):
+            time.sleep(0.001)
+        scheduler.kill()
+        _, errors = sweeping.communicate(timeout=120)
+    assert sweeping.returncode == 1, errors.decode()
+    assert "the Dask cluster lost a replay" in errors.decode()
+    assert list(folder.glob("there.store/*/*.json"))
+    assert not (folder / "there").exists()
+
+
 def wait_for_workers(address: str) -> None:
     code = f"from distributed import Client; Client({address!r}, timeout=60).wait_for_workers(2, timeout=120)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from simulator.engine.base import Outcome
 from simulator.errors import InputError, RunError, SimulatorError
 from simulator.executors import Where, carried_out
 from simulator.jobs import Job, carry_out, carry_out_traced
@@ -129,14 +130,16 @@ class _Sweeping:
         wanted = list(groups([cell for each in planned for cell in each.cells]))
         missing = [group for group in wanted if self._store.get_traced(group.key) is None]
         jobs = _Jobs([group.base for group in missing])
-        self._tell(0, 0)
-        for index, future in carried_out(carry_out_traced, jobs, self._options.where):
+        for done, (index, future) in enumerate(carried_out(carry_out_traced, jobs, self._options.where), 1):
             error, group = future.exception(), missing[index]
+            if self._progress:
+                self._progress(f"who waits for whom: {done:,} of {len(missing):,}", done, len(missing))
             if error is None:
                 outcome, graph = future.result()
                 replayed = _replayed(group.base, outcome)
-                self._new.add(group.base.key)
-                self._store.put(group.base.key, replayed)
+                if self._store.get(group.base.key) is None:
+                    self._new.add(group.base.key)
+                    self._store.put(group.base.key, replayed)
                 self._store.put_traced(group.key, replayed, graph)
             elif not isinstance(error, SimulatorError):  # one of those is told when the cell is replayed
                 raise error
@@ -177,20 +180,24 @@ class _Sweeping:
 
 
 class _Jobs(Sequence[Job]):
-    """Jobs that are made when they are handed out."""
+    """Jobs that are made when they are handed out; the recording of a workload is hashed once."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._cells = cells
+        self._first: dict[int, Job] = {}
 
     def __len__(self) -> int:
         return len(self._cells)
 
     def __getitem__(self, index: Any) -> Any:
         cell = self._cells[index]
-        return Job.of(cell.workload, [cell.priced.model], ENGINE)
+        workload, models = cell.workload, (cell.priced.model,)
+        if id(workload) not in self._first:  # the cells keep it
+            self._first[id(workload)] = Job.of(workload, models, ENGINE)
+        return replace(self._first[id(workload)], models=models)
 
 
-def _replayed(cell: Cell, outcome: Any) -> Replayed:
+def _replayed(cell: Cell, outcome: Outcome) -> Replayed:
     model = cell.priced.model
     return replace(Run(cell.workload, model, outcome, ()).replayed, ticks=cell.priced.ticks)
 

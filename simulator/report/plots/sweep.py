@@ -119,6 +119,14 @@ class SweepPlot:
     def _models(self) -> list[str]:
         return list(dict.fromkeys(row.model for row in self.totals))
 
+    def _varying_models(self) -> list[str]:
+        """Return the models whose totals differ between points; all, if none do."""
+        totals: dict[tuple[str, str], set[Decimal]] = {}
+        for row in self.totals:
+            totals.setdefault((row.model, row.workload), set()).add(row.total_seconds)
+        varying = {model for (model, _), found in totals.items() if len(found) > 1}
+        return [model for model in self._models() if model in varying or not varying]
+
     def _at(self, row: TotalsRow, scale: Scale, places: Mapping[str, float]) -> float:
         return places[self.coordinates[row.point][scale.path]]
 
@@ -178,8 +186,8 @@ class SweepPlot:
         axes.grid(True)
 
     def _maps(self, down: Scale, across: Scale) -> Figure:
-        """Draw a map for each workload under each model; those of one workload share their colours."""
-        models = self._models()
+        """Draw a map for each workload under each model that varies; those of one workload share their colours."""
+        models = self._varying_models()
         workloads = self._workloads()[: max(1, MAX_PANELS // len(models))]
         bar = 0.7
         sheet = Sheet(
@@ -206,10 +214,14 @@ class SweepPlot:
                 for scale, axis, name in ((across, axes.xaxis, "x"), (down, axes.yaxis, "y")):
                     if scale.log:
                         (axes.set_xscale if name == "x" else axes.set_yscale)("log")
-                    scale.dress(axis, width if name == "x" else _HEIGHT)
+                    scale.dress(axis, len(models) * (width + _RIGHT) if name == "x" else _HEIGHT)
                 if column:
                     axes.set_yticks([])
                     axes.set_ylabel("")
+                    axes.set_xlabel("")
+                else:  # one label for all maps of a row, below the middle
+                    middle = (len(models) * (width + _RIGHT) - _RIGHT) / 2
+                    axes.xaxis.set_label_coords(middle / width, -0.25 / _HEIGHT)
             colours = axes_at(figure, sheet.width - bar + 0.05, bottom, 0.1, _HEIGHT)
             figure.colorbar(drawn, cax=colours, label=f"total time ({unit})")
         return figure
