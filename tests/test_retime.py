@@ -195,6 +195,8 @@ def test_what_may_be_beyond_64_bits_does_not_hold() -> None:
     assert [retimed(graph, [each]).holds.tolist() for each in several] == [[True], [False]]
     huge = stream([{"kind": K["syscall"], "count": 2**62}])
     assert trace(Replay(huge, model))[1] is None
+    faults = stream([{"kind": K["page_fault"], "count": 2**62}])
+    assert trace(Replay(faults, shipped("pentium4-672/hardware-vmm")))[1] is None
 
 
 def test_the_order_of_all_rows_matters_where_shadows_are_dropped() -> None:

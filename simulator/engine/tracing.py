@@ -85,7 +85,7 @@ def trace(replay: Replay) -> tuple[Outcome, Graph | None]:
     notes = _Notes(pricing, replay.stream.header.vcpus)
     outcome = replay_row_by_row(replay, pricing, notes)
     actions = sum(n for counts in outcome.vcpu_counts for n in counts.actions.values())
-    if notes.whole_order or actions >= _MOST:
+    if notes.whole_order or notes.too_large or actions >= _MOST:
         return outcome, None
     return outcome, _Builder(SharedStream(replay.stream, 1), pricing, notes, outcome).graph()
 
@@ -103,7 +103,7 @@ class _Notes(PlainMechanisms):
         self.asked = [0] * vcpus
         self.taken = [array("q") for _ in range(vcpus)]
         self.pairs: dict[Pair, None] = {}
-        self.whole_order = False
+        self.whole_order = self.too_large = False
         self._stateful = [m for m in pricing.chain.mechanisms if not isinstance(m, StatelessMechanism)]
         self._parts: defaultdict[Hashable, _Part] = defaultdict(_Part)
         self._vcpu = 0
@@ -126,6 +126,9 @@ class _Notes(PlainMechanisms):
 
     def _take(self, action: str, n: int) -> None:
         super()._take(action, n)
+        self.too_large |= n >= _MOST
+        if self.too_large:
+            return
         number = self.numbers.setdefault(action, len(self.numbers))
         self.taken[self._vcpu].extend((self.asked[self._vcpu], number, n))
 

@@ -323,8 +323,7 @@ def _apply(tree: Node, settings: Sequence[str]) -> tuple[Node, tuple[Override, .
                 message = "expected path=value, such as models.native.costs.syscall=300 cycles"
                 raise SpecError([Fault("--set", 0, 0, setting, message)])
             before = tree
-            path, text = path.strip(), text.strip()
-            tree, paths = override(tree, path, text)
+            tree, paths = override(tree, path.strip(), text.strip())
             tree = _with_overridden_sources(before, tree, paths)
             overrides.append(Override(setting, paths))
         except SpecError as error:
