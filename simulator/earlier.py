@@ -127,7 +127,7 @@ class _Judge:
         tool, host = self._earlier["tool"], self._earlier["host"]
         if tool.get("code_sha256") != code_hash():
             yield f"other code of vmmsim made the earlier result (version {tool['version']}, commit {tool['commit']})"
-        yield from self._different(_read, "workloads", workload.name)
+        yield from self._different(workload_inputs, "workloads", workload.name)
         if workload.is_random and self._old["seed"] != self._experiment.spec.seed:
             yield f"the seed was {self._earlier['seed']}"
         if workload.is_random and host.get("numpy") != np.__version__:
@@ -135,7 +135,7 @@ class _Judge:
         hashes = self._earlier["inputs"]["recordings_sha256"]
         if hashes.get(workload.name) != self._recordings.get(workload.name):
             yield "the rows of the recording differ"
-        yield from self._different(_counted, "models", model.name)
+        yield from self._different(model_inputs, "models", model.name)
 
     def _different(self, part: Any, *where: str) -> Iterator[str]:
         section, name = where
@@ -144,12 +144,12 @@ class _Judge:
             yield f"{dotted(difference)} differs"
 
 
-def _read(workload: Mapping[str, Any]) -> dict[str, Any]:
+def workload_inputs(workload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a replay reads of a workload."""
     return {key: value for key, value in workload.items() if key not in _NOT_REPLAYED}
 
 
-def _counted(model: Mapping[str, Any]) -> dict[str, Any]:
+def model_inputs(model: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a replay reads of a model, but for costs and the clock."""
     machine = {key: value for key, value in model["machine"].items() if key not in ("name", "clock")}
     devices = {

@@ -8,7 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from simulator.actions import ActionCounts
 from simulator.engine.base import Outcome
+from simulator.events import ACTIVITY_KINDS
 from simulator.units import TICKS_PER_CYCLE, Clock, cycles
 
 if TYPE_CHECKING:
@@ -38,6 +40,72 @@ class TotalsRow:
     wait_cycles: Decimal
     idle_cycles: Decimal
     relative_to_baseline: Decimal | None
+
+    def at(self, point: str) -> TotalsRow:
+        """Return the same row at another point of a sweep."""
+        return TotalsRow(
+            self.workload,
+            self.model,
+            self.machine,
+            point,
+            self.events,
+            self.total_cycles,
+            self.total_seconds,
+            self.busy_cycles,
+            self.wait_cycles,
+            self.idle_cycles,
+            self.relative_to_baseline,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one replay comes to: events, and times in ticks; all but the makespan are sums over the virtual CPUs."""
+
+    events: int
+    makespan: int
+    busy: int
+    waiting: int
+    idle: int
+
+    def row(
+        self,
+        workload: str,
+        model: str,
+        machine: str,
+        clock: Clock,
+        *,
+        baseline: tuple[int, Clock] | None = None,
+    ) -> TotalsRow:
+        """Return the row of totals.csv, for no point; ``baseline`` is the makespan of the baseline, and its clock."""
+        relative = None
+        if baseline and baseline[0]:
+            mine, others = self.makespan * baseline[1].mhz, baseline[0] * clock.mhz
+            relative = rounded(Fraction(mine, others), 12)
+        return TotalsRow(
+            workload=workload,
+            model=model,
+            machine=machine,
+            point="",
+            events=self.events,
+            total_cycles=exact_cycles(self.makespan),
+            total_seconds=exact_seconds(self.makespan, clock),
+            busy_cycles=exact_cycles(self.busy),
+            wait_cycles=exact_cycles(self.waiting),
+            idle_cycles=exact_cycles(self.idle),
+            relative_to_baseline=relative,
+        )
+
+
+def figures_of(outcome: Outcome) -> Figures:
+    """Return the figures of an outcome."""
+    waiting, idle = sum(cpu.waiting for cpu in outcome.vcpus), sum(cpu.idle for cpu in outcome.vcpus)
+    return Figures(operations(outcome.counts), outcome.makespan, outcome.busy, waiting, idle)
+
+
+def operations(counts: ActionCounts) -> int:
+    """Return the operations of the guest: what goes on between them does not count."""
+    return sum(n for kind, n in counts.events.items() if kind not in ACTIVITY_KINDS)
 
 
 @dataclass(frozen=True, slots=True)

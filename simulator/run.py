@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,12 +15,15 @@ import numpy as np
 import simulator
 from simulator import uncertainty
 from simulator.costs import Share, price
-from simulator.earlier import Pair, account, code_hash, verdicts
+from simulator.earlier import account, code_hash, verdicts
 from simulator.engine import ENGINES
-from simulator.engine.base import Engine, Outcome, Replay
-from simulator.errors import InputError, ModelError, RunError, SimulatorError
-from simulator.events import ACTIVITY_KINDS, BY_NAME
+from simulator.engine.base import Engine, Outcome
+from simulator.errors import InputError, RunError
+from simulator.events import BY_NAME
+from simulator.executors import Where
+from simulator.jobs import outcomes, recording_hash
 from simulator.model import CostModel
+from simulator.replaying import Progress, replay_all
 from simulator.reprice import why_recount, why_replay
 from simulator.result import (
     SCHEMA_VERSION,
@@ -33,18 +36,16 @@ from simulator.result import (
     cycles_per_event,
     exact_cycles,
     exact_seconds,
+    figures_of,
     in_words,
+    operations,
     rounded,
 )
 from simulator.spec.build import Experiment, Workload
 from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.library import root
 from simulator.spec.node import fingerprint, plain, readable
-from simulator.stream import content_hash
 from simulator.units import TICKS_PER_CYCLE
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, rows replayed so far, and rows in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Run:
     @property
     def events(self) -> int:
         """Operations of the guest: what goes on between them does not count."""
-        return sum(n for kind, n in self.outcome.counts.events.items() if kind not in ACTIVITY_KINDS)
+        return operations(self.outcome.counts)
 
     @property
     def replayed(self) -> Replayed:
@@ -84,24 +85,29 @@ def run_experiment(
     engine: Engine | None = None,
     progress: Progress | None = None,
     earlier: Result | None = None,
+    where: Where | None = None,
 ) -> Result:
     """Replay, price and compare; with an earlier result, only what does not follow from it is replayed.
+
+    ``where``: whether other processes help; by default all is replayed in this one. The result is the same.
 
     Raises:
         InputError: the earlier result holds no counts, or is of another experiment.
         RunError: a replay cannot end.
         ModelError, StreamError: a model or a stream turns out not to fit after all.
     """
-    recordings = {
-        name: content_hash(workload.recording)
-        for name, workload in experiment.workloads.items()
-        if workload.recording is not None
-    }
+    recordings = recording_hashes(experiment)
     begin = time.perf_counter()
     engine = engine or default_engine()
     judged = verdicts(experiment, earlier, recordings) if earlier else {}
     known = {pair: verdict.outcome for pair, verdict in judged.items() if verdict.outcome is not None}
-    runs = list(_run_all(experiment, engine, progress, known))
+    pairs = [(workload, model) for workload in experiment.workloads.values() for model in experiment.models.values()]
+    todo = [
+        (workload, [model for model in experiment.models.values() if (workload.name, model.name) not in known])
+        for workload in experiment.workloads.values()
+    ]
+    found = {**known, **replay_all(todo, engine, progress, where)}
+    runs = [priced(workload, model, found[workload.name, model.name]) for workload, model in pairs]
     seconds = time.perf_counter() - begin
     by_name = {(run.workload.name, run.model.name): run for run in runs}
     return Result(
@@ -109,8 +115,8 @@ def run_experiment(
         description=experiment.spec.description,
         baseline=experiment.spec.baseline,
         plots=tuple(experiment.spec.plots),
-        totals=tuple(_totals(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))) for run in runs),
-        breakdown=tuple(row for run in runs for row in _breakdown(run)),
+        totals=tuple(totals_row(run, by_name.get((run.workload.name, experiment.spec.baseline or ""))) for run in runs),
+        breakdown=tuple(row for run in runs for row in breakdown_rows(run)),
         comparison=tuple(
             row
             for reference in experiment.spec.references
@@ -122,7 +128,7 @@ def run_experiment(
         sources={r.source_of_overhead: r.kinds for r in experiment.spec.references if r.kinds},
         replays=tuple(run.replayed for run in runs),
         metadata={
-            **_metadata(experiment, engine, recordings),
+            **metadata(experiment, engine.name, recordings),
             **_speed([run for run in runs if (run.workload.name, run.model.name) not in known], seconds),
             **({"earlier": account(judged, earlier)} if earlier else {}),
         },
@@ -137,55 +143,6 @@ def run_experiment(
 def default_engine() -> Engine:
     """Return the engine that runs where none is named."""
     return ENGINES["fast"]
-
-
-def _run_all(
-    experiment: Experiment, engine: Engine, progress: Progress | None, known: Mapping[Pair, Outcome]
-) -> Iterator[Run]:
-    """Replay each workload under its models in one pass, but for those whose outcome is known."""
-    todo = {
-        name: [model for model in experiment.models.values() if (name, model.name) not in known]
-        for name in experiment.workloads
-    }
-    total = sum(workload.rows * len(todo[name]) for name, workload in experiment.workloads.items())
-    done = 0
-
-    def advance(rows: int) -> None:
-        nonlocal done
-        done += rows
-        if progress:
-            progress(f"{workload.name} under {', '.join(model.name for model in todo[name])}", min(done, total), total)
-
-    for name, workload in experiment.workloads.items():
-        found = dict(
-            zip((model.name for model in todo[name]), outcomes(engine, workload, todo[name], advance), strict=True)
-        )
-        for model in experiment.models.values():
-            yield priced(workload, model, known.get((name, model.name)) or found[model.name])
-
-
-def outcomes(
-    engine: Engine, workload: Workload, models: Sequence[CostModel], advance: Callable[[int], None] | None = None
-) -> list[Outcome]:
-    """Replay one workload under several models.
-
-    Raises:
-        RunError: a replay cannot end.
-        ModelError: a model cannot price the workload after all.
-    """
-    if not models:
-        return []
-    replays = [Replay(workload.stream, model, workload.timer_hz, workload.rows) for model in models]
-    return [_checked(workload, *pair) for pair in zip(models, engine.run_all(replays, advance), strict=True)]
-
-
-def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorError) -> Outcome:
-    """Return an outcome; of an error, raise it with the names of the workload and the model."""
-    if isinstance(outcome, RunError | ModelError):
-        raise type(outcome)(f"workload '{workload.name}' under '{model.name}': {outcome}") from outcome
-    if isinstance(outcome, SimulatorError):
-        raise outcome
-    return outcome
 
 
 def replay(engine: Engine, workload: Workload, model: CostModel) -> Run:
@@ -211,22 +168,11 @@ def priced(workload: Workload, model: CostModel, outcome: Outcome) -> Run:
     return Run(workload, model, outcome, shares)
 
 
-def _totals(run: Run, baseline: Run | None) -> TotalsRow:
-    outcome, clock = run.outcome, run.model.machine.clock
-    relative = rounded(run.seconds / baseline.seconds, 12) if baseline and baseline.outcome.makespan else None
-    return TotalsRow(
-        workload=run.workload.name,
-        model=run.model.name,
-        machine=run.model.machine.name,
-        point="",
-        events=run.events,
-        total_cycles=exact_cycles(outcome.makespan),
-        total_seconds=exact_seconds(outcome.makespan, clock),
-        busy_cycles=exact_cycles(outcome.busy),
-        wait_cycles=exact_cycles(sum(cpu.waiting for cpu in outcome.vcpus)),
-        idle_cycles=exact_cycles(sum(cpu.idle for cpu in outcome.vcpus)),
-        relative_to_baseline=relative,
-    )
+def totals_row(run: Run, baseline: Run | None) -> TotalsRow:
+    """Return the row of totals.csv for a run; the baseline's is that of the same workload."""
+    name, machine = run.model.name, run.model.machine
+    times = (baseline.outcome.makespan, baseline.model.machine.clock) if baseline else None
+    return figures_of(run.outcome).row(run.workload.name, name, machine.name, machine.clock, baseline=times)
 
 
 def _uncertainty(run: Run, baseline: Run | None) -> UncertaintyRow | None:
@@ -235,13 +181,14 @@ def _uncertainty(run: Run, baseline: Run | None) -> UncertaintyRow | None:
     return uncertainty.row(run.replayed, run.model, *base)
 
 
-def _breakdown(run: Run) -> Iterator[BreakdownRow]:
+def breakdown_rows(run: Run, point: str = "") -> Iterator[BreakdownRow]:
+    """Give the rows of breakdown.csv for a run."""
     clock = run.model.machine.clock
     for share in run.shares:
         yield BreakdownRow(
             workload=run.workload.name,
             model=run.model.name,
-            point="",
+            point=point,
             event=share.event,
             action=share.action,
             events=share.events,
@@ -385,7 +332,14 @@ def _notes(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _metadata(experiment: Experiment, engine: Engine, recordings: Mapping[str, str]) -> dict[str, Any]:
+def recording_hashes(experiment: Experiment) -> dict[str, str]:
+    """Return the SHA-256 of the rows of each recording, by workload."""
+    found = {name: recording_hash(workload) for name, workload in experiment.workloads.items()}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is needed to make a result again; ``recordings`` are the hashes of their rows, by workload."""
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {
@@ -394,7 +348,7 @@ def _metadata(experiment: Experiment, engine: Engine, recordings: Mapping[str, s
             "commit": _commit(),
             "code_sha256": code_hash(),
         },
-        "engine": engine.name,
+        "engine": engine,
         "experiment": readable(plain(experiment.tree)),
         "overrides": [override.text for override in experiment.overrides],
         "inputs": {"experiment_sha256": fingerprint(experiment.tree), "recordings_sha256": dict(recordings)},

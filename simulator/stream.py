@@ -243,6 +243,10 @@ class ParquetStream:
         self._groups = groups
         self._columns = columns
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what goes to another process: the rows stay in their file, whose whole path is told."""
+        return {**vars(self), "path": self.path.resolve()}
+
     @classmethod
     def open(cls, path: Path) -> ParquetStream:
         """Open a file and check its header; rows are read, and checked, as they are asked for."""

@@ -246,4 +246,6 @@ def cycles(ticks: int) -> str:
     >>> cycles(11_400), cycles(-3_000), cycles(-1)
     ('11.4', '-3', '-0.001')
     """
-    return _decimal(Fraction(ticks, TICKS_PER_CYCLE))
+    whole, part = divmod(abs(ticks), TICKS_PER_CYCLE)
+    digits = f"{part:03d}".rstrip("0")
+    return f"{'-' if ticks < 0 else ''}{whole}{'.' if digits else ''}{digits}"

@@ -11,9 +11,10 @@ from simulator.analysis.parameter import Parameter
 from simulator.costs import CostTable
 from simulator.engine import ENGINES
 from simulator.model import CostModel
+from simulator.replaying import Progress
 from simulator.reprice import reprice
 from simulator.result import Replayed
-from simulator.run import Progress, replay
+from simulator.run import replay
 from simulator.spec.build import Experiment, Workload, rebuild
 from simulator.units import TICKS_PER_CYCLE, Cost
 

@@ -9,8 +9,9 @@ from simulator.calibrate.parameters import Parameter, Values
 from simulator.costs import CostTable
 from simulator.engine import ENGINES
 from simulator.errors import Fault, InputError, SpecError
+from simulator.replaying import Progress
 from simulator.result import ComparisonRow
-from simulator.run import Progress, Run, compare, replay
+from simulator.run import Run, compare, replay
 from simulator.spec.build import Experiment, rebuild
 from simulator.spec.experiment import ReferenceSpec
 from simulator.spec.node import Node, fingerprint, locate, node_at

@@ -13,8 +13,8 @@ from simulator.calibrate.evaluate import Evaluator, check_references
 from simulator.calibrate.parameters import Parameter, Values, parameters
 from simulator.calibrate.uncertainty import Matrix, Uncertainty, uncertainty
 from simulator.errors import SpecError
+from simulator.replaying import Progress
 from simulator.result import ComparisonRow
-from simulator.run import Progress
 from simulator.spec.build import Experiment
 
 _MOST_STEPS = 200

@@ -16,11 +16,13 @@ from simulator.cli import (
     recording,
     running,
     streams,
+    sweeping,
 )
 from simulator.cli.options import app
 
 COMMANDS = (
     running,
+    sweeping,
     estimating,
     comparing,
     explaining,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.run import Progress
+    from simulator.replaying import Progress
 
 _PIPED_WIDTH = 160
 

@@ -14,7 +14,7 @@ from simulator.cli.options import AsJson, app, exit_codes
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
-    from simulator.run import Progress
+    from simulator.replaying import Progress
     from simulator.stream import EventStream
     from simulator.workload.importers.perf import ImportReport
 

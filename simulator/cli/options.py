@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 VERBS = (
     "run",
+    "sweep",
     "estimate",
     "compare",
     "explain",
@@ -51,6 +52,14 @@ app = typer.Typer(
     add_completion=False,
 )
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="Processes to replay in; default: as many as CPUs where that pays. The result is the same.",
+    ),
+]
 EngineName = Annotated[
     str, typer.Option("--engine", help="fast; or reference, event by event, which is the definition of correct.")
 ]

@@ -17,7 +17,7 @@ from simulator.cli.options import AsJson, app, exit_codes
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
-    from simulator.run import Progress
+    from simulator.replaying import Progress
     from simulator.workload.importers.text import Progress as BytesProgress
 
 _UNITS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "m": Fraction(60), "h": Fraction(3600)}

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Settings, app, exit_codes
+from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Jobs, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
+    from simulator.replaying import Progress
     from simulator.report.collection import Collection
     from simulator.result import Result
-    from simulator.run import Progress
 
 _ANY_RECORDING = "any-recording"
 
@@ -37,6 +37,7 @@ def run(
     *,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
     settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    jobs: Jobs = None,
     as_json: AsJson = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")] = True,
     earlier: Annotated[
@@ -60,7 +61,7 @@ def run(
     else:
         path = _experiment_or_folder(experiment)
         target = out or Path("results") / path.stem
-    asked = _Asked(settings, earlier, engine)
+    asked = _Asked(settings, earlier, engine, jobs)
     if path.is_dir():
         _run_folder(path, out, asked, as_json=as_json, plots=plots)
         return
@@ -99,16 +100,18 @@ def _experiment_or_folder(reference: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked of each experiment: overrides, an earlier result to begin from, and the engine."""
+    """What is asked of each experiment: overrides, an earlier result to begin from, the engine, how many processes."""
 
     settings: Sequence[str]
     earlier: Path | None
     engine: str
+    jobs: int | None
 
 
 def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Result, str]:
     """Load and run an experiment; return its result, and its input with all that it refers to."""
     from simulator.engine import engine_named
+    from simulator.executors import Where
     from simulator.report.reader import load_result
     from simulator.run import run_experiment
     from simulator.spec.build import load_experiment
@@ -117,7 +120,7 @@ def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Res
     engine = engine_named(asked.engine)
     found = load_result(asked.earlier) if asked.earlier else None
     loaded = load_experiment(path, asked.settings)
-    result = run_experiment(loaded, engine, progress=progress, earlier=found)
+    result = run_experiment(loaded, engine, progress=progress, earlier=found, where=Where(jobs=asked.jobs))
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
-from simulator.engine.ledger import ASK, PlainMechanisms
+from simulator.engine.ledger import ASK, Asked, PlainMechanisms
 from simulator.engine.physical import Steps
 from simulator.engine.shared import SharedStream
 from simulator.engine.vcpu import Row, VirtualCpu, outcome
 from simulator.engine.world import World
+from simulator.model import Pricing
 from simulator.stream import Batch
 
 
@@ -26,13 +27,21 @@ class ReferenceEngine(Engine):
     def run(self, replay: Replay, progress: Progress | None = None) -> Outcome:
         """Replay all rows; see ``engine.base.Engine``."""
         pricing = replay.model.start()
-        asked = PlainMechanisms(pricing, replay.stream.header.vcpus)
-        world = World(replay, pricing, asked, SharedStream(replay.stream, 1))
-        vcpus = [_RowByRow(world, number, progress) for number in range(replay.stream.header.vcpus)]
-        for vcpu in vcpus:
-            world.env.process(vcpu.run(vcpus))
-        world.env.run()
-        return outcome(world, vcpus)
+        return replay_row_by_row(replay, pricing, PlainMechanisms(pricing, replay.stream.header.vcpus), progress)
+
+
+def replay_row_by_row(replay: Replay, pricing: Pricing, asked: Asked, progress: Progress | None = None) -> Outcome:
+    """Replay all rows, with the mechanisms given.
+
+    Raises:
+        ModelError, RunError: as for any replay.
+    """
+    world = World(replay, pricing, asked, SharedStream(replay.stream, 1))
+    vcpus = [_RowByRow(world, number, progress) for number in range(replay.stream.header.vcpus)]
+    for vcpu in vcpus:
+        world.env.process(vcpu.run(vcpus))
+    world.env.run()
+    return outcome(world, vcpus)
 
 
 class _RowByRow(VirtualCpu):

@@ -25,9 +25,9 @@ from simulator.estimate.measure import layout, memory, replaying, warm_up
 from simulator.estimate.sample import Clock, Sample
 from simulator.events import EVENTS_PER_INTERRUPT
 from simulator.model import CostModel
+from simulator.replaying import Progress as RunProgress
 from simulator.report.writer import write_result
 from simulator.result import ComparisonRow, Result
-from simulator.run import Progress as RunProgress
 from simulator.run import default_engine, priced, run_experiment
 from simulator.spec.build import Experiment, Workload
 from simulator.spec.experiment import ReferenceSpec

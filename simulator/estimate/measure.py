@@ -16,8 +16,8 @@ from itertools import pairwise
 
 from simulator.engine.base import Engine, Outcome
 from simulator.estimate.sample import Clock, Sample
+from simulator.jobs import outcomes
 from simulator.model import CostModel
-from simulator.run import outcomes
 from simulator.stream import ROWS_PER_BATCH, EventStream
 
 _WARM_UP_ROWS = 256

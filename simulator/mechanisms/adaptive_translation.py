@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -109,9 +110,16 @@ class AdaptiveTranslation(Mechanism):
         else:
             self._execute_innocent(self._innocent[action], action, n, event, emit)
 
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
+        """Give the site."""
+        yield self._key(event), True
+
+    @staticmethod
+    def _key(event: Event) -> tuple[int, int]:
+        return event.site, event.kind if event.site < 0 else -1
+
     def _site(self, event: Event) -> _Site:
-        key = (event.site, event.kind if event.site < 0 else -1)
-        return self._sites.setdefault(key, _Site())
+        return self._sites.setdefault(self._key(event), _Site())
 
     def _execute_guilty(self, form: AdaptiveOperation, n: int, event: Event, emit: Emit) -> None:
         site = self._site(event)

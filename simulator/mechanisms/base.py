@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -57,6 +57,10 @@ EventRecipes = dict[EventName, Recipe]
 """A recipe for each event kind."""
 
 
+WHOLE_ORDER = "the order of all rows"
+"""A part of the state of a mechanism that every row changes."""
+
+
 class Mechanism(ABC):
     """A rule that turns events into actions.
 
@@ -96,6 +100,15 @@ class Mechanism(ABC):
     def answer(self, action: str, n: int, event: Event, emit: Emit) -> None:
         """Carry out, or take notice of, ``n`` actions that another mechanism took in serving ``event``."""
         raise NotImplementedError(f"{self.name} neither answers nor watches '{action}' ({n} in {event}, {emit})")
+
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:  # noqa: ARG002 (the default is the same for all)
+        """Give the parts of the state, as it is now, in which rows of several virtual CPUs meet if they are like this.
+
+        With each stands whether serving the row may change it. Two rows of different virtual CPUs that share no part,
+        or change none that they share, may change places: both then take the same actions, and so do all after them.
+        Where that would hang on the order of all rows, one part is ``WHOLE_ORDER``. By default all rows meet in one.
+        """
+        yield "all", True
 
 
 class StatelessMechanism(Mechanism):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from simulator.events import BY_NAME
-from simulator.mechanisms.base import Emit, Event, Mechanism, Parameters
+from simulator.mechanisms.base import WHOLE_ORDER, Emit, Event, Mechanism, Parameters
 from simulator.mechanisms.spaces import SPACE_SWITCH, CurrentSpaces, pages
 
 _PAGE_FAULT = BY_NAME["page_fault"].code
@@ -116,6 +117,32 @@ class ShadowPaging(Mechanism):
             self._destroy(event.space, emit)
         elif shadow := self._shadows.get(self._spaces.of(event)):
             self._resync(shadow, emit)
+
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
+        """Give the shadow of the event's space, the number of shadows, and the tables of dead spaces.
+
+        Which shadow ran longest ago hangs on the order of all rows; it matters once one has to be dropped.
+        """
+        if event.kind == _PAGE_FAULT:  # the virtual CPU makes a note for itself
+            return
+        space = event.space if event.kind in {SPACE_SWITCH, _DESTROY} else self._spaces.of(event)
+        shadow = self._shadows.get(space) or _Shadow()
+        yield ("space", space), True
+        if event.kind == _DESTROY:
+            yield "shadows", True
+            yield "dead tables", True
+        elif not shadow.rooted and (event.kind in {SPACE_SWITCH, _TOUCH} or self._made_again(event)):
+            yield "shadows", True
+            if self._rooted >= self._parameters.cached_roots:
+                yield WHOLE_ORDER, True
+        if event.kind in _WRITES and self._has_new_table(shadow, event):
+            yield "dead tables", self._recyclable > 0
+
+    def _has_new_table(self, shadow: _Shadow, event: Event) -> bool:
+        """Tell whether an event writes to a table that is new to its space."""
+        first, last = self._table(event.page), self._table(event.page + event.count - 1 if event.page >= 0 else -1)
+        known = shadow.tables | shadow.plain | ({_UNPLACED} if shadow.tables else set())
+        return any(table not in known for table in range(first, last + 1))
 
     def _shadow(self, space: int, emit: Emit) -> _Shadow:
         """Return the shadow of a space that runs; it is built if there is none."""

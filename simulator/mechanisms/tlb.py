@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable, Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -88,6 +89,18 @@ class Tlb(Mechanism):
             self._drop_space(event.space)
         else:
             self._switch_or_flush(event)
+
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
+        """Give its own translations, and the space looked up; a dead space is dropped wherever it is held."""
+        if event.kind == _DESTROY:
+            yield ("space", event.space), True
+            for vcpu, held in self._held.items():
+                if any(space == event.space for space, _ in held):
+                    yield ("held by", vcpu), True
+            return
+        yield ("held by", event.vcpu), False
+        if event.kind == _TOUCH:
+            yield ("space", self._spaces.of(event)), False
 
     def _of(self, event: Event) -> OrderedDict[tuple[int, int], None]:
         return self._held.setdefault(event.vcpu, OrderedDict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -78,6 +79,10 @@ class TranslationCache(Mechanism):
             self._flush(1, emit)
         self._fill += event.size
         self._held.add(piece)
+
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
+        """Give the cache, which a piece of code that it holds does not change."""
+        yield "cache", event.kind == _NEW_CODE or (event.site, event.size) not in self._held
 
     def _translate(self, instructions: int, emit: Emit) -> None:
         emit("translate_instruction", instructions)

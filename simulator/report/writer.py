@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.replays import as_document
 from simulator.report.blame import COLUMNS, blame
-from simulator.report.replays import as_document
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
 
 RESULT_FILE = "result.json"
@@ -36,8 +37,8 @@ def write_result(
         InputError: the directory exists and is something else than an earlier result.
     """
     with whole_directory(directory, check_target) as folder:
-        write_csv(folder / "totals.csv", columns(TotalsRow), map(astuple, result.totals))
-        write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(astuple, result.breakdown))
+        write_csv(folder / "totals.csv", columns(TotalsRow), map(cells_of(TotalsRow), result.totals))
+        write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(cells_of(BreakdownRow), result.breakdown))
         if blamed := blame(result.totals, result.breakdown, result.baseline):
             write_csv(folder / "blame.csv", COLUMNS, map(astuple, blamed))
         if result.comparison:
@@ -83,7 +84,7 @@ def totals_as_json(result: Result) -> list[dict[str, Any]]:
 
 def as_json(row: Row) -> dict[str, Any]:
     """Return a row for JSON: exact numbers are text."""
-    cells = zip(columns(type(row)), astuple(row), strict=True)
+    cells = zip(columns(type(row)), cells_of(type(row))(row), strict=True)
     return {name: cell if isinstance(cell, int | None) else _cell(cell) for name, cell in cells}
 
 
@@ -116,6 +117,11 @@ def check_directory(path: Path) -> None:
 def columns(kind: type[Row]) -> list[str]:
     """Return the names of the columns of a kind of row."""
     return [field.name for field in fields(kind)]
+
+
+def cells_of(kind: type[Row]) -> Callable[[Row], tuple[Any, ...]]:
+    """Return what gives the cells of a row of a kind."""
+    return attrgetter(*columns(kind))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -31,8 +31,9 @@ from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
 from simulator.spec.node import Mark, Node, dotted, in_order, locate, node_at, walk
 from simulator.spec.operations import ExpandedOperationsSpec, OperationsSpec
-from simulator.spec.overrides import FILE, named_document, override
+from simulator.spec.overrides import FILE, entry_named, exchanged, named_document, override, places
 from simulator.spec.resolve import Resolver
+from simulator.spec.sweep import SweepSpec, coordinates
 from simulator.spec.types import Spec
 from simulator.spec.validation import validate
 from simulator.spec.workload import WorkloadSpec
@@ -125,8 +126,14 @@ def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, overrides = _apply(experiment.tree, settings)
-    return _build(tree, [], (*experiment.overrides, *overrides), experiment)
+    values, references = _references(settings)
+    _check_labels(experiment.tree, references)
+    tree, resolver = experiment.tree, Resolver()
+    for where, (_, node) in references.items():
+        tree = exchanged(tree, where, resolver.entry(where, node))
+    tree, overrides = _apply(tree, values)
+    replaced = (Override(setting, (where,)) for where, (setting, _) in references.items())
+    return _build(tree, resolver.faults, (*experiment.overrides, *replaced, *overrides), experiment)
 
 
 def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
@@ -149,6 +156,7 @@ def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], ear
     builder.check_devices(workloads, whole)
     builder.check_names(spec)
     builder.check_fit(spec)
+    builder.check_sweep(spec.sweep)
     builder.warn_of_long_runs(workloads)
     builder.raise_faults()
     return Experiment(spec, tree, workloads, models, overrides, tuple(builder.warnings))
@@ -269,10 +277,10 @@ def _references(settings: Sequence[str]) -> tuple[list[str], dict[tuple[str, str
     return values, references
 
 
-def _check_labels(tree: Node, references: Mapping[tuple[str, str], tuple[str, Node]]) -> None:
+def _check_labels(tree: Node, entries: Iterable[tuple[str, str]]) -> None:
     """Refuse another workload or model for a label that the experiment does not have."""
     faults = []
-    for (section, label), _ in references.items():
+    for section, label in entries:
         child = tree.child(section)
         labels = [str(part) for part, _ in child.children()] if child is not None else []
         if label not in labels:
@@ -546,6 +554,28 @@ class _Builder:
         if spec.fit is not None:
             for where, message in fit_faults(self._tree, spec.fit, [reference.status for reference in spec.references]):
                 self.fault(("fit", *where), message)
+
+    def check_sweep(self, sweep: SweepSpec | None) -> None:
+        """Note what is wrong with the section `sweep` in this experiment."""
+        for where, message in sweep_faults(self._tree, sweep) if sweep else ():
+            self.fault(("sweep", *where), message)
+
+
+def sweep_faults(tree: Node, sweep: SweepSpec) -> Iterator[tuple[Where, str]]:
+    """Yield what is wrong with a sweep over a tree: the place in the section, and the message."""
+    for path in sweep.over:
+        try:
+            entry = entry_named(path)
+            if entry:
+                _check_labels(tree, [entry])
+            elif any(place[0] not in ("workloads", "models", "seed") for place in places(tree, path)):
+                yield ("over", path), "expected a path to what a replay reads: in workloads, models, or the seed"
+        except SpecError as error:
+            yield ("over", path), "; ".join(fault.message for fault in error.faults)
+    try:
+        coordinates(sweep)
+    except ValueError as error:
+        yield ("combine",), str(error)
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 from simulator.events import BY_NAME, kind_code
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.fit import FitSpec, ReferenceStatus
+from simulator.spec.sweep import SweepSpec
 from simulator.spec.types import Number, Spec, Text
 from simulator.spec.workload import WorkloadSpec
 
@@ -124,3 +125,4 @@ class ExperimentSpec(Spec):
     references: list[ReferenceSpec] = Field(default_factory=list)
     plots: list[Plot] = Field(default_factory=list)
     fit: FitSpec | None = None
+    sweep: SweepSpec | None = None

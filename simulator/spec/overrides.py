@@ -77,7 +77,16 @@ def named_document(path: str, text: str) -> tuple[str, str] | None:
 
     None where it sets a value inside one, or is not one plain text.
     """
-    segments = [] if text[:1] in ("", "[", "{", "&", "!") else _split(path)
+    return None if text[:1] in ("", "[", "{", "&", "!") else entry_named(path)
+
+
+def entry_named(path: str) -> tuple[str, str] | None:
+    """Return section and label where a path leads to a whole workload or model; None where it leads elsewhere.
+
+    Raises:
+        SpecError: it is no path.
+    """
+    segments = _split(path)
     if len(segments) != 2 or segments[1].every or segments[0].text not in SECTIONS:
         return None
     return segments[0].text, segments[1].text
@@ -90,6 +99,14 @@ def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
         SpecError: the path leads nowhere, or to a list or a mapping.
     """
     return override(root, path, "0").paths
+
+
+def exchanged(root: Node, where: tuple[str, str], entry: Node) -> Node:
+    """Return the document with another model or workload in place of one."""
+    section, label = where
+    entries = root.child(section)
+    assert entries is not None, "the caller has found the entry"
+    return _with(root, {section: _with(entries, {label: entry})})
 
 
 def _alternatives(path: str) -> list[str]:

@@ -57,6 +57,14 @@ class Resolver:
         found = _kind(node, (kind,) if kind else _KINDS)
         return self._resolved(node, found, path), found
 
+    def entry(self, where: tuple[str, str], reference: Node) -> Node:
+        """Return the document that a reference names, to stand at a section and a label of an experiment.
+
+        Raises:
+            SpecError: it cannot be found, or nothing of it can be read.
+        """
+        return self._entry(reference, _SECTIONS[where[0]], Path(), where)
+
     def _resolved(self, node: Node, kind: DocumentKind, path: Path) -> Node:
         """Follow all references of a document that stands at a path."""
         match kind:

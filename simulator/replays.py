@@ -1,4 +1,4 @@
-"""The counts of replays as JSON, and back: integers by the names of events and actions."""
+"""Replays as JSON, and back: integers by the names of events and actions; and graphs of waits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from simulator.actions import ActionCounts
 from simulator.engine.base import CpuTime, Outcome
+from simulator.engine.tracing import Graph
 from simulator.events import BY_CODE, kind_code
 from simulator.result import Replayed
 from simulator.units import Clock
@@ -69,6 +72,35 @@ def from_document(document: Mapping[str, Any]) -> Replayed:
     )
     _check_accounts(replayed)
     return replayed
+
+
+def graph_as_document(graph: Graph) -> dict[str, Any]:
+    """Return a graph of waits for JSON; of the actions taken before a node only those that were, by their number."""
+    return {
+        "actions": list(graph.actions),
+        "vcpus": graph.vcpus.tolist(),
+        "counts": [{action: n for action, n in enumerate(node) if n} for node in graph.counts.tolist()],
+        "awaited": graph.awaited.tolist(),
+        "offsets_ns": list(graph.offsets_ns),
+        "ends": list(graph.ends),
+        "before": graph.before.tolist(),
+        "after": graph.after.tolist(),
+    }
+
+
+def graph_from_document(document: Mapping[str, Any]) -> Graph:
+    """Read what ``graph_as_document`` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, IndexError: it is something else.
+    """
+    counts = np.zeros((len(document["counts"]), len(document["actions"])), dtype=np.int64)
+    for node, taken in enumerate(document["counts"]):
+        for action, n in taken.items():
+            counts[node, int(action)] = _whole(n)
+    arrays = {name: np.array(document[name], dtype=np.int64) for name in ("vcpus", "awaited", "before", "after")}
+    offsets, ends = (tuple(map(_whole, document[name])) for name in ("offsets_ns", "ends"))
+    return Graph(actions=tuple(document["actions"]), counts=counts, offsets_ns=offsets, ends=ends, **arrays)
 
 
 def _check_accounts(replayed: Replayed) -> None:

@@ -1,0 +1,112 @@
+"""Replays as messages: what a worker needs to carry them out, wherever it is.
+
+A job holds the workload's program, or the path of its recording, and models: never the rows, which are read where the
+worker is. As the worker may be another machine, it checks that it has the same code, the same recording and, where rows
+are drawn, the same NumPy: another would give another outcome, and nobody would know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from simulator.earlier import code_hash
+from simulator.engine import ENGINES
+from simulator.engine.base import Engine, Outcome, Progress, Replay
+from simulator.engine.tracing import Graph, trace
+from simulator.errors import ModelError, RunError, SimulatorError
+from simulator.model import CostModel
+from simulator.spec.build import Workload
+from simulator.stream import ParquetStream, content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Replays of one workload under some models, and what must be the same where they are carried out."""
+
+    workload: Workload
+    models: tuple[CostModel, ...]
+    engine: str
+    recording_sha256: str | None
+    code_sha256: str
+    numpy: str
+
+    @classmethod
+    def of(cls, workload: Workload, models: Sequence[CostModel], engine: str) -> Job:
+        """Return the job of replaying a workload under some models."""
+        return cls(workload, tuple(models), engine, recording_hash(workload), code_hash(), np.__version__)
+
+
+def carry_out(job: Job) -> list[Outcome]:
+    """Replay, here.
+
+    Raises:
+        RunError: the code, the recording or NumPy is another here; or a replay cannot end.
+        ModelError: a model cannot price the workload after all.
+    """
+    _check(job)
+    return outcomes(ENGINES[job.engine], job.workload, job.models)
+
+
+def carry_out_traced(job: Job) -> tuple[Outcome, Graph | None]:
+    """Replay one workload under one model, and return its graph of waits, too; see ``engine.tracing``.
+
+    Raises:
+        RunError, ModelError: as ``carry_out``.
+    """
+    _check(job)
+    (model,), workload = job.models, job.workload
+    return trace(Replay(workload.stream, model, workload.timer_hz, workload.rows))
+
+
+def _check(job: Job) -> None:
+    name = job.workload.name
+    if job.code_sha256 != code_hash():
+        raise RunError(f"workload '{name}': the worker has other code of vmmsim than the program that asks it")
+    if job.workload.is_random and job.numpy != np.__version__:
+        raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
+    if job.recording_sha256 != recording_hash(job.workload):
+        raise RunError(f"workload '{name}': the worker has another recording under the same path")
+
+
+def outcomes(
+    engine: Engine, workload: Workload, models: Sequence[CostModel], advance: Progress | None = None
+) -> list[Outcome]:
+    """Replay one workload under several models, in one pass where the engine can.
+
+    Raises:
+        RunError: a replay cannot end.
+        ModelError: a model cannot price the workload after all.
+    """
+    if not models:
+        return []
+    replays = [Replay(workload.stream, model, workload.timer_hz, workload.rows) for model in models]
+    return [_checked(workload, *pair) for pair in zip(models, engine.run_all(replays, advance), strict=True)]
+
+
+def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorError) -> Outcome:
+    """Return an outcome; of an error, raise it with the names of the workload and the model."""
+    if isinstance(outcome, RunError | ModelError):
+        raise type(outcome)(f"workload '{workload.name}' under '{model.name}': {outcome}") from outcome
+    if isinstance(outcome, SimulatorError):
+        raise outcome
+    return outcome
+
+
+def recording_hash(workload: Workload) -> str | None:
+    """Return the SHA-256 of the rows of a workload's recording; None if it has none. A file is read once."""
+    if workload.recording is None:
+        return None
+    if isinstance(workload.recording, ParquetStream):
+        state = workload.recording.path.stat()
+        return _file_hash(workload.recording.path, state.st_mtime_ns, state.st_size)
+    return content_hash(workload.recording)
+
+
+@lru_cache(maxsize=256)
+def _file_hash(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001 (another time or size: another file)
+    return content_hash(ParquetStream.open(path))

@@ -1,0 +1,229 @@
+"""Times under other prices, along the graph of waits: where it holds, the outcome is that of a replay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import K, simple_model, stream
+from test_engine_equality import models, programs, shipped
+
+from simulator.engine import ENGINES
+from simulator.engine.base import Outcome, Replay
+from simulator.engine.tracing import Graph, is_traceable, trace
+from simulator.model import CostModel
+from simulator.replays import graph_as_document, graph_from_document
+from simulator.retime import Times, retime
+from simulator.spec.build import load_workload
+from simulator.spec.library import find
+from simulator.stream import AS_RECORDED, BLOCKING, START_SIGNAL, EventStream
+from simulator.units import TICKS_PER_CYCLE, Cost
+
+Prices = Mapping[str, int]
+"""What some actions cost, in cycles."""
+
+
+def at_prices(model: CostModel, prices: Prices) -> CostModel:
+    entries = {
+        action: replace(entry, cost=Cost(Fraction(prices[action]), in_cycles=True), low=None, high=None)
+        if action in prices
+        else entry
+        for action, entry in model.costs.entries.items()
+    }
+    return replace(model, costs=replace(model.costs, entries=entries))
+
+
+def retimed(graph: Graph, several: list[CostModel]) -> Times:
+    ticks = [[model.start().ticks[action] for action in graph.actions] for model in several]
+    per_ns = np.array([model.machine.clock.ticks_per_ns for model in several], dtype=object)
+    return retime(graph, np.array(ticks, dtype=object).reshape(len(several), len(graph.actions)), per_ns)
+
+
+def replayed(events: EventStream, model: CostModel) -> Outcome:
+    return ENGINES["reference"].run(Replay(events, model))
+
+
+@settings(max_examples=300, deadline=None)
+@given(programs(), models(), st.data())
+def test_where_it_holds_it_is_the_replay(
+    program: list[list[dict[str, int]]], model: CostModel, data: st.DataObject
+) -> None:
+    """Rows of up to three virtual CPUs that meet in spaces, tables, sites and caches so small that they overflow."""
+    events = stream(*[[{**row, "completion": AS_RECORDED} for row in rows] for rows in program], devices=["disk"])
+    model = replace(model, machine=replace(model.machine, physical_cpus=None))
+    prices = st.dictionaries(st.sampled_from(sorted(model.start().ticks)), st.integers(0, 3000), max_size=5)
+    several = [model, *(at_prices(model, each) for each in data.draw(st.lists(prices, min_size=3, max_size=6)))]
+    outcome, graph = trace(Replay(events, model))
+    assert outcome == replayed(events, model)
+    if graph is None:
+        return
+    times = retimed(graph, several)
+    for row, priced in enumerate(several):
+        if times.holds[row]:
+            assert times.outcome(row, outcome) == replayed(events, priced)
+
+
+def test_it_holds_for_recordings() -> None:
+    """A compile job on two virtual CPUs under a model with state: from a quarter of a price to twice it, all hold."""
+    workload = load_workload(find("recorded/compile-2files-j2", "workload", Path()))[1]
+    model = shipped("pentium4-672/hardware-vmm")
+    several = [at_prices(model, {"vm_exit": cycles}) for cycles in (500, 1931, 4000)]
+    outcome, graph = trace(Replay(workload.stream, model))
+    assert graph is not None
+    times = retimed(graph, several)
+    assert times.holds.tolist() == [True] * 3
+    fast = ENGINES["fast"].run_all([Replay(workload.stream, each) for each in several])
+    assert [times.outcome(row, outcome) for row in range(3)] == fast
+
+
+SPACE = {"space": 1, "page": 5}
+TRACED = {"kind": K["pte_modify"], "space": 3, "page": 600}
+KERNEL_CODE = {"kind": K["kernel_code"], "site": 4, "size": 30}
+MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
+    "a page of a space": (
+        "pentium4-672/hardware-vmm",
+        [{"kind": K["touch"], **SPACE}],
+        [{"kind": K["touch"], **SPACE}],
+    ),
+    "a dead space in a TLB": (
+        "pentium4-672/native",
+        [{"kind": K["touch"], **SPACE}, {"kind": K["cpuid"]}, {"kind": K["touch"], **SPACE, "user_ns": 10**6}],
+        [{"kind": K["space_destroy"], "space": 1}],
+    ),
+    "a table of a dead space": (
+        "pentium4-672/hardware-vmm",
+        [{"kind": K["touch"], "space": 2, "page": 9}, {"kind": K["space_destroy"], "space": 2}],
+        [TRACED],
+    ),
+    "a piece of code": ("pentium4-672/software-vmm", [KERNEL_CODE], [KERNEL_CODE]),
+    "a site": (
+        "pentium4-672/software-vmm",
+        [{"kind": K["mmio_write"], "site": 7, "count": 3}],
+        [{"kind": K["mmio_write"], "site": 7}],
+    ),
+    "memory in use": (
+        "lookahead/nested-paging",
+        [{"kind": K["pte_set"], "space": 1, "page": 1}],
+        [{"kind": K["pte_clear"], "space": 2, "page": 1}],
+    ),
+}
+"""Who meets where: rows of one virtual CPU, and of another, whose actions hang on who comes first."""
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_rows_that_meet_are_known_to(name: str) -> None:
+    """The second virtual CPU comes late, or first, as computation before its rows is short or long."""
+    model_name, first, second = MEETINGS[name]
+    model = shipped(model_name)
+    late, early = ([{"kind": K["syscall"], "user_ns": ns}, *second] for ns in (500_000, 0))
+    rows = [{"kind": K["syscall"], "user_ns": 1000}, *first]
+    outcome, graph = trace(Replay(stream(rows, late), model))
+    assert replayed(stream(rows, early), model).vcpu_counts != outcome.vcpu_counts, "else there is nothing to know"
+    assert graph is not None
+    assert len(graph.before) > 0
+    times = retimed(graph, [at_prices(model, {"compute": 0}), model])
+    assert times.holds.tolist()[1]
+
+
+def two_in_one_space(first_ns: int) -> EventStream:
+    """Two virtual CPUs that touch one page of one space, with nothing to say who comes first but their times."""
+    touch = {"kind": K["touch"], "space": 1, "page": 5}
+    return stream([{**touch, "user_ns": first_ns}], [{"kind": K["cpuid"]}, {**touch, "user_ns": 500}])
+
+
+def test_it_does_not_hold_where_rows_that_meet_would_change_places() -> None:
+    model = shipped("pentium4-672/hardware-vmm")
+    several = [at_prices(model, {"emulate_instruction": 0, "handle_other_exit": cycles}) for cycles in (0, 10**6)]
+    outcome, graph = trace(Replay(two_in_one_space(100_000), several[0]))
+    assert graph is not None
+    assert len(graph.before) == 1
+    times = retimed(graph, several)
+    assert times.holds.tolist() == [True, False]
+    assert replayed(two_in_one_space(100_000), several[1]).vcpu_counts != outcome.vcpu_counts
+
+
+def test_rows_that_meet_at_one_moment_do_not_hold() -> None:
+    """Which of two comes first at one moment hangs on more than times."""
+    model = shipped("pentium4-672/hardware-vmm")
+    free = at_prices(model, dict.fromkeys(model.start().ticks.keys() - {"compute"}, 0))
+    _, graph = trace(Replay(two_in_one_space(500), free))
+    assert graph is not None
+    assert retimed(graph, [free]).holds.tolist() == [False]
+
+
+def test_a_wait_settles_who_comes_first() -> None:
+    touch = {"kind": K["touch"], "space": 1, "page": 5}
+    events = stream([{**touch, "posts": 1, "post_delay_ns": 7}], [{**touch, "waits": 1, "wait_latency_ns": 3}])
+    model = shipped("pentium4-672/hardware-vmm")
+    outcome, graph = trace(Replay(events, model))
+    assert graph is not None
+    assert len(graph.before) == 0
+    assert retimed(graph, [model]).outcome(0, outcome) == replayed(events, model)
+
+
+def test_the_closed_form_of_a_wait() -> None:
+    """One virtual CPU ends at a + 3c, the other waits for it, d + l later, or for itself, b; then it takes c more."""
+    a, b, d, l = 100, 190, 20, 30  # noqa: E741 (latency)
+    events = stream(
+        [{"kind": K["syscall"], "count": 3, "user_ns": a, "posts": 1, "post_delay_ns": d}],
+        [{"kind": K["syscall"], "user_ns": b, "waits": 1, "wait_latency_ns": l}],
+    )
+    model = simple_model({"syscall": "1 cycles"})
+    _, graph = trace(Replay(events, model))
+    assert graph is not None
+    several = [at_prices(model, {"syscall": c}) for c in (0, 13, 14, 100)]
+    ns = model.machine.clock.ticks_per_ns
+    found = retimed(graph, several)
+    assert found.ends.tolist() == [[(a + 3 * c) * ns, (max(a + 3 * c + d + l, b) + c) * ns] for c in (0, 13, 14, 100)]
+    assert found.busy.tolist() == [[(a + 3 * c) * ns, (b + c) * ns] for c in (0, 13, 14, 100)]
+
+
+def test_what_may_be_beyond_64_bits_does_not_hold() -> None:
+    events = stream([{"kind": K["syscall"], "count": 10**9}])
+    model = simple_model({"syscall": "1 cycles"})
+    _, graph = trace(Replay(events, model))
+    assert graph is not None
+    cycles = 2**62 // TICKS_PER_CYCLE // 10**9
+    several = [at_prices(model, {"syscall": each}) for each in (cycles, cycles + 1)]
+    assert [retimed(graph, [each]).holds.tolist() for each in several] == [[True], [False]]
+    huge = stream([{"kind": K["syscall"], "count": 2**62}])
+    assert trace(Replay(huge, model))[1] is None
+    faults = stream([{"kind": K["page_fault"], "count": 2**62}])
+    assert trace(Replay(faults, shipped("pentium4-672/hardware-vmm")))[1] is None
+
+
+def test_the_order_of_all_rows_matters_where_shadows_are_dropped() -> None:
+    events = stream([{"kind": K["space_switch"], "space": space} for space in range(1, 20)], [{"kind": K["cpuid"]}])
+    assert trace(Replay(events, shipped("pentium4-672/hardware-vmm")))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "timer", "physical_cpus", "expected"),
+    [
+        ([{"waits": START_SIGNAL}], None, None, True),
+        ([{"waits": START_SIGNAL}], Fraction(100), None, False),
+        ([{"waits": START_SIGNAL}], None, 1, False),
+        ([{"kind": K["disk_request"], "completion": BLOCKING}], None, None, False),
+        ([], None, None, False),
+    ],
+)
+def test_only_signals_are_traced(
+    rows: list[dict[str, int]], timer: Fraction | None, physical_cpus: int | None, expected: bool
+) -> None:
+    events = stream([{"kind": K["syscall"]}], [{"kind": K["syscall"], **row} for row in rows], devices=["disk"])
+    model = simple_model({"syscall": "1 cycles"}, physical_cpus=physical_cpus)
+    assert is_traceable(Replay(events, model, timer)) == expected
+
+
+def test_a_graph_is_read_back_as_it_was_written() -> None:
+    _, graph = trace(Replay(two_in_one_space(100), shipped("pentium4-672/hardware-vmm")))
+    assert graph is not None
+    written = json.dumps(graph_as_document(graph))
+    assert json.dumps(graph_as_document(graph_from_document(json.loads(written)))) == written
