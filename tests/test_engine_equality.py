@@ -225,6 +225,17 @@ def test_a_piece_of_code_of_a_wrong_size_is_refused_alike(engine: str) -> None:
             each.run(replay)
 
 
+@pytest.mark.parametrize("engine", FAST)
+def test_what_takes_no_time_is_done_before_others_have_their_turn(engine: str) -> None:
+    """The first virtual CPU ends at once, so the second gets its physical CPU, and the third the other one."""
+    model = shipped("pentium4-672/hardware-vmm")
+    model = replace(model, machine=replace(model.machine, physical_cpus=2, time_slice_ns=1))
+    rows = [[{"kind": K[name]}] for name in ("user_compute", "syscall", "cr8_write")]
+    expected = REFERENCE.run(Replay(stream(*rows), model))
+    assert FAST[engine].run(Replay(stream(*rows), model)) == expected
+    assert expected.vcpus[2].waiting == expected.vcpus[2].idle == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(programs(), st.lists(models(), min_size=2, max_size=3), timers, st.lists(st.integers(0, 40)))
 def test_several_models_in_one_pass_are_each_as_alone(

@@ -20,7 +20,7 @@ from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.census import Census, touches_shared
 from simulator.engine.compiled import available
 from simulator.engine.one_pass import BeyondEngineError, UnderWay, to_the_end
-from simulator.engine.physical import Steps
+from simulator.engine.physical import Steps, Turn
 from simulator.engine.shared import SharedStream
 from simulator.engine.stretch import PlainStretching, Stretching, Walker
 from simulator.engine.vcpu import Row, VirtualCpu
@@ -243,7 +243,8 @@ class _Jointly(_ByStretch):
 
     def _stretch(self, step: int, stop: int) -> Steps:
         while step < stop:
-            done: Progressed = yield self._joint.begin(self.number, step, stop, self._budget(), self._turn())
+            begun = self._joint.begin(self.number, step, stop, self._budget(), self._turn())
+            done: Progressed = (yield begun) if isinstance(begun, Turn) else begun
             step, ticks, last = done
             self.busy += ticks
             if self._world.contended:

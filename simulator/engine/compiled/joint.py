@@ -16,7 +16,7 @@ import simpy
 
 from simulator.engine.compiled import lanes as at
 from simulator.engine.compiled import layout
-from simulator.engine.compiled.lanes import advance
+from simulator.engine.compiled.lanes import advance, set_out
 from simulator.engine.compiled.program import TooLargeError
 from simulator.engine.compiled.walker import (
     COLUMNS_OF_KERNEL,
@@ -25,7 +25,7 @@ from simulator.engine.compiled.walker import (
     event_of,
 )
 from simulator.engine.physical import Turn
-from simulator.stream import Batch
+from simulator.stream import Array, Batch
 
 Progressed = tuple[int, int, int]
 """The next step of a stretch, the ticks that it has done, and those of the step that its virtual CPU is to take now."""
@@ -56,8 +56,10 @@ class Joint:
         for i, name in enumerate(COLUMNS_OF_KERNEL):
             self._tapes[vcpu, : len(batch), i] = batch.column(name)
 
-    def begin(self, vcpu: int, step: int, stop: int, budget: int | None, turn: Turn) -> Turn:
-        """Hand in a stretch whose virtual CPU has its turn now; return the turn that will come, its value what it did.
+    def begin(self, vcpu: int, step: int, stop: int, budget: int | None, turn: Turn) -> Turn | Progressed:
+        """Hand in a stretch whose virtual CPU has its turn now.
+
+        Return what it did, if it is at its end and took no time; else the turn that will come, its value what it did.
 
         Raises:
             TooLargeError: the clock may not fit 64 bits.
@@ -67,6 +69,15 @@ class Joint:
             raise TooLargeError(f"the clock is at {now:,} ticks, which may not fit 64 bits")
         most = FITS_64_BITS if budget is None else min(budget, FITS_64_BITS)
         self._lanes[vcpu] = (1, step, stop, now, most, 0, 0, 1)
+        lane = self._lanes[vcpu]
+        while True:
+            ended = set_out(self._mechanisms.memory, self._lanes, self._tapes, vcpu)
+            if ended not in (layout.GROW, layout.BAD_CODE):
+                break
+            self._mechanisms.recover(event_of(self._tapes[vcpu, lane[at.STEP] >> 1], vcpu), ended)
+        if ended == at.ARRIVED:
+            lane[at.UNDER_WAY] = 0
+            return _progressed(lane)
         self._turns[vcpu] = turn
         return turn
 
@@ -89,5 +100,8 @@ class Joint:
                 self._mechanisms.recover(event_of(self._tapes[vcpu, lane[at.STEP] >> 1], int(vcpu)), ended)
                 continue
             lane[at.UNDER_WAY] = 0
-            done = int(lane[at.STEP]), int(lane[at.DONE_TICKS]), int(lane[at.LAST_TICKS]) if ended == at.ARRIVED else 0
-            self._turns.pop(int(vcpu)).come(int(lane[at.CLOCK]) - int(self._env.now), done)
+            self._turns.pop(int(vcpu)).come(int(lane[at.CLOCK]) - int(self._env.now), _progressed(lane))
+
+
+def _progressed(lane: Array) -> Progressed:
+    return int(lane[at.STEP]), int(lane[at.DONE_TICKS]), int(lane[at.LAST_TICKS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.engine.compiled import layout as at
-from simulator.engine.compiled.jit import bare, compiled
+from simulator.engine.compiled.jit import bare, compiled, inlined
 from simulator.engine.compiled.kernel import fits, ticks_of_step
 
 (
@@ -36,6 +36,39 @@ def _may_ask(m, lane, row, limit):
     return fits(m, row[0], row[1], row[5], row[7])
 
 
+@inlined
+def _take_step(m, v, lane, row):
+    """Take the next step of a lane; return whether it is the last that its budget allows."""
+    ticks = ticks_of_step(m, v, lane[STEP], row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
+    lane[STEP] += 1
+    if lane[DONE_TICKS] + ticks >= lane[BUDGET]:
+        lane[LAST_TICKS] = ticks
+        return True
+    if ticks:
+        lane[MAY_ASK] = 0
+    lane[CLOCK] += ticks
+    lane[DONE_TICKS] += ticks
+    return False
+
+
+@compiled
+def set_out(memory, lanes, tapes, v):
+    """Take the steps of one lane that take no time: nothing else happens before them. Return how that ended."""
+    m, lane, tape = bare(memory), lanes[v], tapes[v]
+    while lane[MAY_ASK]:
+        if lane[STEP] == lane[STOP]:
+            lane[LAST_TICKS] = 0
+            return ARRIVED
+        row = tape[lane[STEP] >> 1]
+        if lane[STEP] & 1 and m[m[at.KINDS] + row[0] * at.KIND_COLUMNS + at.ASKED]:
+            ended = fits(m, row[0], row[1], row[5], row[7])
+            if ended != at.DONE:
+                return ended
+        if _take_step(m, v, lane, row):
+            return ARRIVED
+    return at.DONE
+
+
 @compiled
 def advance(memory, lanes, tapes, limit):
     """Advance all lanes up to a limit of time; return the lane that ended it, and how.
@@ -60,12 +93,5 @@ def advance(memory, lanes, tapes, limit):
                 ended = _may_ask(m, lane, row, limit)
                 if ended != at.DONE:
                     return v, ended
-            ticks = ticks_of_step(m, v, lane[STEP], row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
-            lane[STEP] += 1
-            if lane[DONE_TICKS] + ticks >= lane[BUDGET]:
-                lane[LAST_TICKS] = ticks
+            if _take_step(m, v, lane, row):
                 return v, ARRIVED
-            if ticks:
-                lane[MAY_ASK] = 0
-            lane[CLOCK] += ticks
-            lane[DONE_TICKS] += ticks
