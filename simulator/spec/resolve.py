@@ -121,7 +121,9 @@ class Resolver:
             if not entries and list(child.children()):
                 raise SpecError(())  # the faults of its entries say it all: nothing is left to check
             node = _with(node, section, replace(child, value=entries, keys=keys))
-        return _with_schema_defaults(_with_schema_defaults(node, (), ExperimentSpec), ("fit",), FitSpec)
+        filled = _with_schema_defaults(_with_schema_defaults(node, (), ExperimentSpec), ("fit",), FitSpec)
+        # nothing else hangs on a sweep, so one that is not there leaves no trace in the hash of an experiment
+        return filled if node.child("sweep") is not None else _without(filled, "sweep")
 
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""
