@@ -41,7 +41,7 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
     side, times = found["side"], found["side_by_side"]
     yield "# Performance\n"
     yield "Written by `benchmarks/performance.py`: all sides take turns in one run, so ratios say more than seconds;"
-    yield "growth is one sample a point."
+    yield "growth is the median of three processes a point."
     yield f"The machine: {_machine()}.\n"
     yield "## What was asked for, and what it came to\n"
     yield _TARGETS + "\n".join(_targets(found)) + "\n"
