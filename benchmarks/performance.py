@@ -33,7 +33,6 @@ from simulator.engine.fast import FastEngine
 from simulator.engine.reference import ReferenceEngine
 from simulator.reprice import Repricer
 from simulator.result import Replayed
-from simulator.stream import EventStream
 
 ENGINES: Mapping[str, Engine] = {
     "reference": ReferenceEngine(),
@@ -125,6 +124,7 @@ def growth(folder: Path, most: int) -> list[dict[str, Any]]:
     found = []
     for exponent in range(4, len(str(most))):
         events = 10**exponent
+        workbench.stream(folder, 1_000)
         workbench.stream(folder, events)
         for engine in ENGINES:
             for model in ("stateless", "hardware VMM"):
@@ -137,10 +137,9 @@ def growth(folder: Path, most: int) -> list[dict[str, Any]]:
 
 
 def child(folder: Path, events: int, engine: str, name: str) -> dict[str, float]:
-    """Replay once to warm up, on a short stream, then measure one replay; memory in bytes."""
+    """Replay once to warm up, a short file, then measure one replay; memory in bytes."""
     model = workbench.stateless() if name == "stateless" else workbench.model("hardware-vmm")
-    short: EventStream = workbench.Mix(1_000)
-    ENGINES[engine].run(Replay(short, model))
+    ENGINES[engine].run(Replay(workbench.stream(folder, 1_000), model))
     stream = workbench.stream(folder, events)
     taken = seconds(lambda: ENGINES[engine].run(Replay(stream, model, rows=events)))
     return {"seconds": taken, "memory": peak_memory()}
