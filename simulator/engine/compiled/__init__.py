@@ -19,12 +19,8 @@ def available() -> bool:
     """Tell whether numba is installed and works; of one that does not, say so."""
     try:
         import_module("numba")
-    except ModuleNotFoundError as error:
-        if error.name == "numba":
-            return False
-        _log.warning("numba does not work, so nothing is compiled: %s", error)
     except Exception as error:  # noqa: BLE001 (it checks versions of others when it is imported, in many ways)
-        _log.warning("numba does not work, so nothing is compiled: %s", error)
-    else:
-        return True
-    return False
+        if not (isinstance(error, ModuleNotFoundError) and error.name == "numba"):
+            _log.warning("numba does not work, so nothing is compiled: %s", error)
+        return False
+    return True

@@ -49,7 +49,7 @@ def part(function: Callable[..., Any]) -> Any:
     """Compile a function as a part of the one that calls it, and not by itself.
 
     It is for long ones that are called from one place: each layer that is compiled by itself is optimized again in all
-    those above it, which took minutes.
+    those above it, which took most of a minute.
     """
     return _compiled(function, inline="always")
 

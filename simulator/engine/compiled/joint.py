@@ -91,9 +91,9 @@ class Joint:
             peek = self._env.peek()
             limit = FITS_64_BITS if math.isinf(peek) else int(min(peek, FITS_64_BITS))
             vcpu, ended = advance(self._mechanisms.memory, self._lanes, self._tapes, limit)
-            if ended == at.BEYOND and limit < FITS_64_BITS:
-                return
             if ended == at.BEYOND:
+                if limit < FITS_64_BITS:
+                    return
                 raise TooLargeError(f"the clock reaches {limit:,} ticks, which may not fit 64 bits")
             lane = self._lanes[vcpu]
             if ended in (layout.GROW, layout.BAD_CODE):
