@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simulator.errors import Fault, SpecError
-from simulator.spec import reader
+from simulator.spec import composer
+from simulator.spec.composer import MAX_DEPTH
 from simulator.spec.node import Mark, Node, described, dotted, locate, merge, paths, plain, walk
 from simulator.spec.overrides import override
-from simulator.spec.reader import MAX_BYTES, MAX_DEPTH, load, parse, parse_value
+from simulator.spec.reader import MAX_BYTES, load, parse, parse_value
 
 
 def faults_of(call: Callable[..., object], *arguments: object) -> tuple[Fault, ...]:
@@ -259,9 +260,9 @@ def test_alias_bomb_is_refused(levels: int) -> None:
 def test_values_are_counted_with_their_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "a: &x [1, 2]\nb: [*x, {c: *x}]\n"
     values = 1 + 3 + 1 + 3 + 1 + 3
-    monkeypatch.setattr(reader, "MAX_NODES", values)
+    monkeypatch.setattr(composer, "MAX_NODES", values)
     assert len(list(walk(parse(text, "f")))) == values
-    monkeypatch.setattr(reader, "MAX_NODES", values - 1)
+    monkeypatch.setattr(composer, "MAX_NODES", values - 1)
     assert lines_of(text) == ["f:2:13: b.1.c: expected at most 11 values, aliases counted in full; there are more"]
 
 

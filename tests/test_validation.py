@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
 
 from simulator.errors import SpecError
+from simulator.spec.hints import hint
 from simulator.spec.overrides import override
 from simulator.spec.reader import parse
-from simulator.spec.validation import hint, validate
+from simulator.spec.validation import validate
 from simulator.units import Clock, Cost, parse_clock
 
 
