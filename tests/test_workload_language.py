@@ -275,6 +275,13 @@ def test_a_parameter_that_nothing_uses_is_a_warning(folder: Path) -> None:
     ]
 
 
+def test_parameters_that_nothing_uses_are_named_in_the_order_of_the_file(folder: Path) -> None:
+    names = ["zeta", "alpha", "mu", "beta", "omega", "gamma", "pi", "delta"]
+    parameters = ", ".join(f"{name}: 1" for name in names)
+    warnings = load_workload(write(folder, f"parameters: {{{parameters}}}\nevents:\n- syscall: 1"))[2]
+    assert [warning.split(": ")[1] for warning in warnings] == [f"parameters.{name}" for name in names]
+
+
 def test_set_comes_before_parameters_are_filled_in_and_the_tree_keeps_both(folder: Path) -> None:
     write(
         folder,

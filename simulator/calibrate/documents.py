@@ -17,12 +17,10 @@ from simulator.errors import InputError, SpecError
 from simulator.result import ComparisonRow
 from simulator.spec.build import Experiment
 from simulator.spec.library import DocumentKind, find
-from simulator.spec.node import Node, dotted, fingerprint, node_at, plain
+from simulator.spec.node import Node, Where, dotted, fingerprint, node_at, plain
 from simulator.spec.reader import load
 from simulator.spec.resolve import label_of
 from simulator.spec.scalars import scalar
-
-Where = tuple[str | int, ...]
 
 _KINDS: dict[str, DocumentKind] = {"models": "cost-model", "workloads": "workload"}
 _WIDTH = 116

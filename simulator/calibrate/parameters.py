@@ -10,10 +10,9 @@ from decimal import Context, Decimal
 
 from simulator.spec.build import Experiment
 from simulator.spec.fit import Amount, FitParameterSpec
-from simulator.spec.node import Node, dotted
+from simulator.spec.node import Node, Where, dotted
 from simulator.spec.overrides import places
 
-Where = tuple[str | int, ...]
 Values = tuple[Decimal, ...]
 """One value for each parameter, in their order."""
 

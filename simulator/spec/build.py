@@ -25,11 +25,12 @@ from simulator.events import (
 )
 from simulator.model import CostModel
 from simulator.spec.cost_model import MOVE_THE_BOUND, CostModelSpec
-from simulator.spec.expand import Expander
+from simulator.spec.diagnostics import Diagnostics
+from simulator.spec.expand import expand_experiment, expand_operations, expand_workload
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
 from simulator.spec.fit import fit_faults
 from simulator.spec.library import DocumentKind, find
-from simulator.spec.node import Mark, Node, dotted, in_order, locate, node_at, walk
+from simulator.spec.node import Mark, Node, Where, dotted, in_order, locate, node_at, walk
 from simulator.spec.operations import ExpandedOperationsSpec, OperationsSpec
 from simulator.spec.overrides import FILE, entry_named, exchanged, named_document, override, places
 from simulator.spec.resolve import Resolver
@@ -43,7 +44,6 @@ from simulator.workload.combine import scale
 from simulator.workload.cut import cut
 from simulator.workload.recorded import Clipping, WithoutHostCosts
 
-Where = tuple[str | int, ...]
 S = TypeVar("S", bound=Spec)
 
 _LONG_RUN_ROWS = 30_000_000
@@ -138,12 +138,12 @@ def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
 
 def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
     """Validate a resolved tree and build its parts; a workload of ``earlier`` with the same tree is taken over."""
-    expander = Expander()
+    diagnostics = Diagnostics()
     try:
-        spec = _validate(expander.experiment(tree), ExperimentSpec, faults, expander)
+        spec = _validate(expand_experiment(tree, diagnostics), ExperimentSpec, faults, diagnostics)
     except SpecError as error:
         raise SpecError([_of_setting(fault, overrides) for fault in error.faults]) from None
-    builder = _Builder(tree, expander.warnings)
+    builder = _Builder(tree, diagnostics.warnings)
     models = {name: builder.model(("models", name), name, model) for name, model in spec.models.items()}
     workloads = {
         name: workload
@@ -201,9 +201,9 @@ def load_workload(path: Path, seed: int = 1) -> tuple[WorkloadSpec, Workload, li
         SpecError: one fault for each thing that is wrong.
     """
     tree, _, faults = _resolve(path, "workload")
-    expander = Expander()
-    spec = _validate(expander.workload(tree), WorkloadSpec, faults, expander)
-    builder = _Builder(tree, expander.warnings)
+    diagnostics = Diagnostics()
+    spec = _validate(expand_workload(tree, diagnostics), WorkloadSpec, faults, diagnostics)
+    builder = _Builder(tree, diagnostics.warnings)
     workload = builder.workload((), path.stem, spec, seed)
     builder.raise_faults()
     assert workload is not None, "a workload is missing only where there was a fault"
@@ -240,9 +240,10 @@ def load_operations(path: Path) -> tuple[ExpandedOperationsSpec, list[str]]:
         SpecError: one fault for each thing that is wrong.
     """
     tree, _, faults = _resolve(path, "operations")
-    expander = Expander()
+    diagnostics = Diagnostics()
     _validate(tree, OperationsSpec, faults)
-    return _validate(expander.operations(tree), ExpandedOperationsSpec, faults, expander), expander.warnings
+    spec = _validate(expand_operations(tree, diagnostics), ExpandedOperationsSpec, faults, diagnostics)
+    return spec, diagnostics.warnings
 
 
 def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
@@ -300,15 +301,15 @@ def _resolve(
         raise SpecError(in_order([*resolver.faults, *error.faults])) from None
 
 
-def _validate(tree: Node, schema: type[S], faults: list[Fault], expander: Expander | None = None) -> S:
+def _validate(tree: Node, schema: type[S], faults: list[Fault], diagnostics: Diagnostics | None = None) -> S:
     """Validate a tree; faults that were found before, or while it was expanded, are raised with those found now."""
-    expander = expander or Expander()
+    diagnostics = diagnostics or Diagnostics()
     try:
         spec = validate(tree, schema)
     except SpecError as error:
-        raise SpecError(in_order([*faults, *expander.settled(list(error.faults))])) from None
-    if faults or expander.faults:
-        raise SpecError(in_order([*faults, *expander.faults]))
+        raise SpecError(in_order([*faults, *diagnostics.settled(list(error.faults))])) from None
+    if faults or diagnostics.faults:
+        raise SpecError(in_order([*faults, *diagnostics.faults]))
     return spec
 
 

@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from simulator.errors import SpecError, did_you_mean
-from simulator.spec.node import Node, dotted
+from simulator.spec.node import Node, Where, dotted
 from simulator.spec.overrides import places
 from simulator.spec.types import Spec, Text
 from simulator.units import split_quantity
 
 ReferenceStatus = Literal["input", "fitted", "predicted"]
-Where = tuple[str | int, ...]
 
 SECTIONS = ("models", "workloads")
 

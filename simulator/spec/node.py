@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, TypeAlias
@@ -14,6 +14,8 @@ from simulator.errors import Fault, SpecError
 from simulator.spec.scalars import Scalar, shown
 
 Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
+Where: TypeAlias = tuple[str | int, ...]
+"""A path through a tree: keys of mappings and indices of lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,14 @@ class Node:
             return self.value[part]
         return None
 
+    def with_entries(self, changed: Mapping[Any, Node]) -> Node:
+        """Return the node with some of its entries exchanged, by key or index; keys that a mapping lacks are added."""
+        if isinstance(self.value, dict):
+            return replace(self, value={**self.value, **changed})
+        if isinstance(self.value, list):
+            return replace(self, value=[changed.get(index, child) for index, child in enumerate(self.value)])
+        return self
+
 
 _BARE = re.compile(r'[^\s."\\]+')
 
@@ -82,7 +92,7 @@ def _segment(part: str) -> str:
     return json.dumps(part, ensure_ascii=not part.isprintable())
 
 
-def walk(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+def walk(node: Node, path: Where = ()) -> Iterator[tuple[Where, Node]]:
     """Yield every node with its path, parents before children, in the order of the document."""
     yield path, node
     for part, child in node.children():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from simulator.errors import Fault, SpecError, did_you_mean
-from simulator.spec.node import Node, described, dotted, in_order, walk
+from simulator.spec.node import Node, Where, described, dotted, in_order, walk
 from simulator.spec.reader import parse_value
 from simulator.spec.scalars import shown
 
@@ -27,7 +27,7 @@ class Overridden(NamedTuple):
     """A document after an override, and the path of each value that was set, without any ``*``."""
 
     root: Node
-    paths: tuple[tuple[str | int, ...], ...]
+    paths: tuple[Where, ...]
 
 
 class _Segment(NamedTuple):
@@ -92,7 +92,7 @@ def entry_named(path: str) -> tuple[str, str] | None:
     return segments[0].text, segments[1].text
 
 
-def places(root: Node, path: str) -> tuple[tuple[str | int, ...], ...]:
+def places(root: Node, path: str) -> tuple[Where, ...]:
     """Return each place that a single value set at ``path`` would go to, without any ``*``.
 
     Raises:
@@ -106,7 +106,7 @@ def exchanged(root: Node, where: tuple[str, str], entry: Node) -> Node:
     section, label = where
     entries = root.child(section)
     assert entries is not None, "the caller has found the entry"
-    return _with(root, {section: _with(entries, {label: entry})})
+    return root.with_entries({section: entries.with_entries({label: entry})})
 
 
 def _alternatives(path: str) -> list[str]:
@@ -170,10 +170,10 @@ class _Setter:
 
     path: str
     value: Node
-    paths: list[tuple[str | int, ...]] = field(default_factory=list)
+    paths: list[Where] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
-    def apply(self, node: Node, rest: list[_Segment], at: tuple[str | int, ...]) -> Node | None:
+    def apply(self, node: Node, rest: list[_Segment], at: Where) -> Node | None:
         """Return ``node`` changed, or None where the rest of the path leads nowhere."""
         if not rest:
             return self._replaced(node, at)
@@ -182,27 +182,18 @@ class _Setter:
             new = self.apply(child, rest[1:], (*at, part))
             if new is not None:
                 changed[part] = new
-        return _with(node, changed) if changed else None
+        return node.with_entries(changed) if changed else None
 
-    def _replaced(self, node: Node, at: tuple[str | int, ...]) -> Node:
+    def _replaced(self, node: Node, at: Where) -> Node:
         cost = node.child("cost")
         if node.is_scalar or not self.value.is_scalar:
             self.paths.append(at)
             return self.value
         if cost is not None:
-            return _with(node, {"cost": self._replaced(cost, (*at, "cost"))})
+            return node.with_entries({"cost": self._replaced(cost, (*at, "cost"))})
         message = f"'{dotted(at)}' is {described(node)}, not one value: {_inside(node)}"
         self.faults.append(Fault(FILE, 0, 0, self.path, message))
         return node
-
-
-def _with(node: Node, changed: dict[str | int, Node]) -> Node:
-    """Return ``node`` with some of its entries exchanged."""
-    if isinstance(node.value, dict):
-        return replace(node, value={key: changed.get(key, child) for key, child in node.value.items()})
-    if isinstance(node.value, list):
-        return replace(node, value=[changed.get(index, child) for index, child in enumerate(node.value)])
-    return node
 
 
 def _inside(node: Node) -> str:
@@ -218,7 +209,7 @@ def _inside(node: Node) -> str:
 
 def _nowhere(root: Node, segments: list[_Segment], path: str) -> str:
     """Return why a path leads nowhere: the step that failed, and the nearest path that exists."""
-    places: list[tuple[tuple[str | int, ...], Node]] = [((), root)]
+    places: list[tuple[Where, Node]] = [((), root)]
     for segment in segments:
         further = [((*at, part), child) for at, node in places for part, child in segment.within(node)]
         if not further:
@@ -227,7 +218,7 @@ def _nowhere(root: Node, segments: list[_Segment], path: str) -> str:
     return "the path leads nowhere"
 
 
-def _failed(root: Node, places: list[tuple[tuple[str | int, ...], Node]], segment: _Segment, path: str) -> str:
+def _failed(root: Node, places: list[tuple[Where, Node]], segment: _Segment, path: str) -> str:
     at, node = places[0]
     where = f"'{dotted(at)}'" if at else "the document"
     if len(places) > 1:
@@ -242,7 +233,7 @@ def _failed(root: Node, places: list[tuple[tuple[str | int, ...], Node]], segmen
     return f"there is no {shown(segment.text)} in {where}{near}"
 
 
-def _nearest(root: Node, at: tuple[str | int, ...], node: Node, segment: _Segment, path: str) -> str:
+def _nearest(root: Node, at: Where, node: Node, segment: _Segment, path: str) -> str:
     """Suggest a sibling if one has nearly the same name, otherwise any path of the document."""
     siblings = [part for part, _ in node.children()]
     if did_you_mean(segment.text, map(str, siblings)):

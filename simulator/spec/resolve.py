@@ -17,7 +17,7 @@ from simulator.spec.cost_model import MachineSpec
 from simulator.spec.experiment import ExperimentSpec
 from simulator.spec.fit import FitSpec
 from simulator.spec.library import BELONGS, ONE, DocumentKind, find, shown
-from simulator.spec.node import Mark, Node, merge
+from simulator.spec.node import Mark, Node, Where, merge
 from simulator.spec.reader import load
 from simulator.spec.types import Spec
 from simulator.stream import ParquetStream
@@ -33,8 +33,6 @@ _REFERENCES: dict[DocumentKind, dict[str, DocumentKind]] = {
 """Which keys of a document name another one, and of what kind that is."""
 _FOLLOWED = ("host_costs", "operations")
 """Which of them stand in place once resolved."""
-
-Where = tuple[str | int, ...]
 
 
 class Resolver:
