@@ -13,7 +13,7 @@ from test_report import Outline
 from simulator.errors import InputError
 from simulator.report.collection import collecting
 from simulator.spec import library
-from simulator.spec.build import experiments_in
+from simulator.spec.folder import experiments_in
 
 EXPERIMENT = """\
 document: experiment

@@ -10,7 +10,9 @@ import pytest
 from simulator.errors import SpecError
 from simulator.result import ComparisonRow, Result
 from simulator.run import run_experiment
-from simulator.spec.build import load_experiment
+from simulator.spec.build import load_experiment, load_model
+from simulator.spec.checks import device_faults
+from simulator.spec.library import root
 
 MODEL = """\
 document: cost-model
@@ -173,3 +175,10 @@ def test_what_is_relative_needs_a_baseline(folder: Path, quantity: str) -> None:
     (folder / "e.yaml").write_text(text + reference)
     with pytest.raises(SpecError, match="the experiment has no baseline"):
         load_experiment(folder / "e.yaml")
+
+
+def test_devices_that_a_machine_lacks_are_named_in_order() -> None:
+    _, model, _ = load_model(root() / "cost_models/pentium4-672/native.yaml")
+    names = ["disk-a", "disk-b", "disk-c", "disk-d", "disk-e", "disk-f", "disk-g", "disk-h"]
+    found = [message.split("'")[1] for _, message in device_faults({"w": frozenset(names)}, {"m": model})]
+    assert found == names

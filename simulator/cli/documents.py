@@ -108,7 +108,7 @@ def schema(
 
 def _documents(references: Sequence[str], faults: list[str]) -> Iterator[tuple[str, Path]]:
     """Yield documents with their names, of directories the experiments; what cannot be found is a fault."""
-    from simulator.spec.build import experiments_in
+    from simulator.spec.folder import experiments_in
     from simulator.spec.library import find_folder
 
     for reference in references:

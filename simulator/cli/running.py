@@ -127,7 +127,7 @@ def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Res
 def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool, plots: bool) -> None:
     """Run all experiments of a folder; one that fails is reported, and the others go on."""
     from simulator.report.collection import collecting
-    from simulator.spec.build import experiments_in
+    from simulator.spec.folder import experiments_in
     from simulator.spec.library import shown
 
     paths = experiments_in(folder)

@@ -45,15 +45,14 @@ class Resolver:
         self.faults: list[Fault] = []
         self._references = dict(references or {})
 
-    def resolve(self, path: Path, kind: DocumentKind | None = None) -> tuple[Node, DocumentKind]:
-        """Load a document, of the given kind if one is given, and all that it refers to.
+    def resolve(self, path: Path, kind: DocumentKind) -> Node:
+        """Load a document of the given kind, and all that it refers to.
 
         Raises:
             SpecError: nothing of the document can be read, or it is of another kind.
         """
         node = self._load(path)
-        found = _kind(node, (kind,) if kind else _KINDS)
-        return self._resolved(node, found, path), found
+        return self._resolved(node, _kind(node, (kind,)), path)
 
     def entry(self, where: tuple[str, str], reference: Node) -> Node:
         """Return the document that a reference names, to stand at a section and a label of an experiment.
@@ -126,7 +125,7 @@ class Resolver:
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""
         if isinstance(entry.value, str):
-            return self.resolve(_found(entry, kind, folder, where), kind)[0]
+            return self.resolve(_found(entry, kind, folder, where), kind)
         if isinstance(entry.value, dict):
             return self._resolved(entry, kind, folder / "(in place)")
         raise SpecError([entry.mark.fault(where, f"expected the name or path of a {kind}, or the document itself")])
