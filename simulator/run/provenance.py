@@ -1,0 +1,62 @@
+"""What is needed to make a result again: the program, its inputs, and where it ran."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import simulator
+from simulator.earlier import code_hash
+from simulator.jobs import recording_hash
+from simulator.result import SCHEMA_VERSION
+from simulator.spec.build import Experiment
+from simulator.spec.library import root
+from simulator.spec.node import fingerprint, plain, readable
+
+
+def recording_hashes(experiment: Experiment) -> dict[str, str]:
+    """Return the SHA-256 of the rows of each recording, by workload."""
+    found = {name: recording_hash(workload) for name, workload in experiment.workloads.items()}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is needed to make a result again; ``recordings`` are the hashes of their rows, by workload."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {
+            "name": "vmmsim",
+            "version": simulator.__version__,
+            "commit": _commit(),
+            "code_sha256": code_hash(),
+        },
+        "engine": engine,
+        "experiment": readable(plain(experiment.tree)),
+        "overrides": [override.text for override in experiment.overrides],
+        "inputs": {"experiment_sha256": fingerprint(experiment.tree), "recordings_sha256": dict(recordings)},
+        "seed": experiment.spec.seed,
+        "host": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout that the program runs from, with ``-dirty`` if files differ from it.
+
+    None if the program runs from an installed package.
+    """
+    if not (root() / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root()), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
