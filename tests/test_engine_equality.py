@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import RepresentationPrinter, pretty
 from support import K, stream
 
 from simulator.engine import ENGINES
@@ -76,20 +77,50 @@ def _structures() -> Mapping[str, st.SearchStrategy[dict[str, Any]]]:
 STRUCTURES = _structures()
 
 
+@dataclass(frozen=True, slots=True)
+class Changed(CostModel):
+    """A shipped model with other structures and another machine; shown as the call of ``changed`` that makes it.
+
+    The whole of it is some 20,000 characters, and Hypothesis refuses to print several of them.
+    """
+
+    call: str = ""
+
+    def __repr__(self) -> str:
+        return self.call
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        printer.text(self.call)
+
+
+def changed(name: str, structures: Mapping[str, Mapping[str, Any]], **machine: Any) -> CostModel:
+    model = shipped(name)
+    mechanisms: dict[str, Parameters] = {
+        mechanism: MECHANISMS[mechanism].schema(**{**parameters.model_dump(), **structures.get(mechanism, {})})
+        for mechanism, parameters in model.mechanisms.items()
+    }
+    call = f"changed({name!r}, {structures!r}, {', '.join(f'{key}={value!r}' for key, value in machine.items())})"
+    return Changed(model.name, replace(model.machine, **machine), model.costs, mechanisms, call)
+
+
 @st.composite
 def models(draw: st.DrawFn) -> CostModel:
-    model = shipped(draw(st.sampled_from(MODELS)))
-    mechanisms: dict[str, Parameters] = {}
-    for name, parameters in model.mechanisms.items():
-        changed = draw(STRUCTURES[name]) if name in STRUCTURES else {}
-        mechanisms[name] = MECHANISMS[name].schema(**{**parameters.model_dump(), **changed})
-    machine = replace(
-        model.machine,
+    name = draw(st.sampled_from(MODELS))
+    structures = {each: draw(STRUCTURES[each]) for each in shipped(name).mechanisms if each in STRUCTURES}
+    return changed(
+        name,
+        structures,
         physical_cpus=draw(st.none() | st.integers(1, 3)),
         time_slice_ns=draw(st.sampled_from([1, 50, 2_000, 10**6])),
         devices={"disk": Device(draw(st.integers(0, 3_000)), draw(st.integers(1, 2)), 10**9)},
     )
-    return replace(model, mechanisms=mechanisms, machine=machine)
+
+
+@settings(max_examples=20)
+@given(models())
+def test_a_model_of_a_failing_example_is_short(model: CostModel) -> None:
+    assert len(repr(model)) < 1_000
+    assert pretty(model) == repr(model)
 
 
 _PLACED = {"space": _SPACES | st.just(-1), "page": _PAGES, "site": _SITES, "count": st.integers(1, 6)}
