@@ -25,7 +25,7 @@ Work = tuple[Workload, Sequence[CostModel]]
 
 
 def replay_all(
-    work: Sequence[Work], engine: Engine, progress: Progress | None = None, where: Where | None = None
+    work: Sequence[Work], engine: Engine, progress: Progress | None, where: Where | None
 ) -> dict[Pair, Outcome]:
     """Replay each workload under its models; without ``where``, in this process.
 

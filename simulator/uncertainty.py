@@ -37,15 +37,15 @@ class Form:
 
     terms: dict[Key, Range]
 
-    def less(self, other: Form, times: Fraction = Fraction(1)) -> Range:
-        """Return this time less ``times`` the other, and its extremes over all costs within their bounds."""
+    def less(self, other: Form) -> Range:
+        """Return this time less the other, and its extremes over all costs within their bounds."""
         nothing = Range(Fraction(0), Fraction(0), Fraction(0))
         low = nominal = high = Fraction(0)
         for key in self.terms.keys() | other.terms.keys():
             mine, theirs = self.terms.get(key, nothing), other.terms.get(key, nothing)
-            ends = mine.low - times * theirs.low, mine.high - times * theirs.high
+            ends = mine.low - theirs.low, mine.high - theirs.high
             low, high = low + min(ends), high + max(ends)
-            nominal += mine.nominal - times * theirs.nominal
+            nominal += mine.nominal - theirs.nominal
         return Range(low, nominal, high)
 
 

@@ -166,8 +166,10 @@ def load_model(path: Path) -> tuple[CostModelSpec, CostModel, list[str]]:
     return spec, model, builder.warnings
 
 
-def load_workload(path: Path, seed: int = 1) -> tuple[WorkloadSpec, Workload, list[str]]:
+def load_workload(path: Path) -> tuple[WorkloadSpec, Workload, list[str]]:
     """Load and check one workload, YAML or a recording in Parquet; return its spec, the workload, and warnings.
+
+    What is random in it is drawn from the seed 1.
 
     Raises:
         SpecError: one fault for each thing that is wrong.
@@ -176,7 +178,7 @@ def load_workload(path: Path, seed: int = 1) -> tuple[WorkloadSpec, Workload, li
     diagnostics = Diagnostics()
     spec = _validate(expand_workload(tree, diagnostics), WorkloadSpec, faults, diagnostics)
     builder = _Builder(tree, diagnostics.warnings)
-    workload = builder.workload((), path.stem, spec, seed)
+    workload = builder.workload((), path.stem, spec, seed=1)
     builder.raise_faults()
     assert workload is not None, "a workload is missing only where there was a fault"
     return spec, workload, builder.warnings

@@ -14,7 +14,6 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from simulator.workload.recorder.permissions import TRACEFS
 
@@ -41,7 +40,7 @@ class Counters:
 
 
 @contextmanager
-def counting(tracefs: Path = TRACEFS) -> Iterator[Counters]:
+def counting() -> Iterator[Counters]:
     """Open counters for all programs that are executed from now on by children of this process."""
     counters = Counters()
     wanted = {
@@ -52,7 +51,7 @@ def counting(tracefs: Path = TRACEFS) -> Iterator[Counters]:
     try:
         for name, (kind, config) in wanted.items():
             try:
-                number = config if config >= 0 else int((tracefs / _SYSCALLS_ID).read_text())
+                number = config if config >= 0 else int((TRACEFS / _SYSCALLS_ID).read_text())
                 counters._open[name] = _open(kind, number)
             except OSError as error:
                 counters.why_not[name] = error.strerror or str(error)

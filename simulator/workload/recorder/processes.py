@@ -19,9 +19,9 @@ _PARENT, _FLAGS = 1, 6  # after the name: state, parent, group, session, termina
 _SECONDS_TO_END = 5
 
 
-def _stat(proc: Path) -> Iterator[tuple[int, int, int]]:
+def _stat() -> Iterator[tuple[int, int, int]]:
     """Yield number, parent and flags of each process."""
-    for folder in proc.iterdir():
+    for folder in PROC.iterdir():
         if folder.name.isdigit():
             try:
                 text = (folder / "stat").read_text(errors="replace")
@@ -31,29 +31,29 @@ def _stat(proc: Path) -> Iterator[tuple[int, int, int]]:
             yield int(folder.name), int(rest[_PARENT]), int(rest[_FLAGS])
 
 
-def kernel_threads(proc: Path = PROC) -> set[int]:
+def kernel_threads() -> set[int]:
     """Return the kernel's own threads."""
-    return {pid for pid, _, flags in _stat(proc) if flags & _KERNEL_THREAD}
+    return {pid for pid, _, flags in _stat() if flags & _KERNEL_THREAD}
 
 
-def with_descendants(pids: Collection[int], proc: Path = PROC) -> set[int]:
+def with_descendants(pids: Collection[int]) -> set[int]:
     """Return all tasks of some processes and of those that they have forked, threads included.
 
     Raises:
         RecordError: there is no such process.
     """
-    parents = {pid: parent for pid, parent, _ in _stat(proc)}
+    parents = {pid: parent for pid, parent, _ in _stat()}
     if unknown := sorted(set(pids) - parents.keys()):
         raise RecordError(f"--pid {unknown[0]}: there is no such process")
     found = set(pids)
     while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
         found |= more
-    return {task for pid in found for task in _threads(pid, proc)}
+    return {task for pid in found for task in _threads(pid)}
 
 
-def _threads(pid: int, proc: Path) -> Iterable[int]:
+def _threads(pid: int) -> Iterable[int]:
     try:
-        return [int(folder.name) for folder in (proc / str(pid) / "task").iterdir()]
+        return [int(folder.name) for folder in (PROC / str(pid) / "task").iterdir()]
     except (FileNotFoundError, ProcessLookupError):
         return []
 

@@ -250,8 +250,9 @@ def _provenance(request: Request, perf: str, run: _Run) -> dict[str, object]:
     }
 
 
-def _cpu_model(path: Path = Path("/proc/cpuinfo")) -> str:
+def _cpu_model() -> str:
     """Return how the CPU calls itself, and whether a hypervisor runs it."""
+    path = Path("/proc/cpuinfo")
     text = path.read_text(errors="replace") if path.is_file() else ""
     entries: dict[str, str] = {}
     for line in text.splitlines():
