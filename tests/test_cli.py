@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,48 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import EXPERIMENT, MODEL, VMMSIM, WORKLOAD, refused, table, vmmsim
 from support import K, stream
 
 from simulator.spec.library import root
 from simulator.stream import write_parquet
-
-VMMSIM = [sys.executable, "-m", "simulator.cli"]
-
-MODEL = """\
-document: cost-model
-title: small
-machine: {name: m, clock: 1 GHz}
-mechanisms:
-  direct_execution:
-    events:
-      syscall: {syscall: 2}
-      rdtsc: {rdtsc: 1}
-      user_compute: {compute: 1}
-costs:
-  compute: {cost: 1 ns, source: definition, status: published}
-  syscall: {cost: 10 cycles, source: test, status: assumed}
-  rdtsc: {cost: 3.5 cycles, source: test, status: assumed}
-"""
-WORKLOAD = """\
-document: workload
-title: small
-events:
-  - syscall: 1000
-  - user_compute: 1 us
-"""
-EXPERIMENT = """\
-document: experiment
-title: small
-workloads: [w.yaml]
-models: [m.yaml]
-baseline: m
-"""
-
-
-def vmmsim(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "100", **more}
-    command = [*VMMSIM, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -65,18 +27,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "w.yaml").write_text(WORKLOAD)
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
     return tmp_path
-
-
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the message of a run that refused its input, in one line a fault and without a traceback."""
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_run_writes_everything(folder: Path) -> None:

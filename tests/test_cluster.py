@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from test_cli import VMMSIM, vmmsim
+from command_line import VMMSIM, vmmsim
 from test_sweep import SWEEP, files, folder
 
 __all__ = ["folder"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from test_cli import MODEL, WORKLOAD, refused, table, vmmsim
+from command_line import MODEL, WORKLOAD, refused, table, vmmsim
 from test_report import Outline
 
 from simulator.errors import InputError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import EXPERIMENT, MODEL, WORKLOAD, vmmsim
+from command_line import EXPERIMENT, MODEL, WORKLOAD, vmmsim
 
 from simulator.analysis.compare import compare
 from simulator.errors import InputError

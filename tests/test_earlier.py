@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import refused, vmmsim
 from support import K, stream
-from test_cli import refused, vmmsim
 
 import simulator
 from simulator.earlier import code_hash

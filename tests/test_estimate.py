@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import EXPERIMENT, MODEL, WORKLOAD, refused, vmmsim
 from hypothesis import given
 from hypothesis import strategies as st
 from support import K, simple_model, stream
-from test_cli import EXPERIMENT, MODEL, WORKLOAD, refused, vmmsim
 
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Progress, Replay

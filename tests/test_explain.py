@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import support
+from command_line import EXPERIMENT, MODEL, WORKLOAD, vmmsim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
-from test_cli import EXPERIMENT, MODEL, WORKLOAD, vmmsim
 from test_plots import assert_apart
 from test_reprice import FULL, KINDS, prices, programs, tables, with_costs, workload
 

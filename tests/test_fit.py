@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from command_line import vmmsim
 
 from simulator.calibrate.documents import Targets, write
 from simulator.calibrate.fit import Estimate, Fit, fit_experiment
@@ -88,12 +86,6 @@ def by_name(fit: Fit) -> dict[str, Estimate]:
 
 def shown(estimate: Estimate) -> tuple[str, str]:
     return estimate.bound, estimate.parameter.text(estimate.value)
-
-
-def vmmsim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "simulator.cli", *arguments]
-    environment = {**os.environ, "COLUMNS": "160"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 def figures(syscall: float, rdtsc: float, names: str = "abcd") -> dict[str, str]:

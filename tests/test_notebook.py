@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import EXPERIMENT, MODEL, WORKLOAD
 from matplotlib.figure import Figure
-from test_cli import EXPERIMENT, MODEL, WORKLOAD
 
 import simulator
 from simulator.errors import InputError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_cli import vmmsim
+from command_line import vmmsim
 
 from simulator.analysis.breakeven import break_even
 from simulator.analysis.evaluate import Evaluator

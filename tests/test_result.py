@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import MODEL, WORKLOAD, refused, vmmsim
+from command_line import MODEL, WORKLOAD, refused, vmmsim
 
 from simulator.errors import InputError
 from simulator.report.reader import load_result

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import VMMSIM, table, vmmsim
 from support import K, stream
-from test_cli import VMMSIM, table, vmmsim
 
 from simulator.errors import InputError, RunError, SimulatorError, SpecError
 from simulator.executors import Where
