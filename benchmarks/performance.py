@@ -81,7 +81,7 @@ def side_by_side(folder: Path, events: int) -> dict[str, float]:
     path = stream.path
     return medians(
         {
-            "bare SimPy": lambda: rivals.bare_simpy(events),
+            "bare SimPy": lambda: workbench.bare_simpy(events),
             "DuckDB": lambda: rivals.duckdb_counts(path),
             "polars": lambda: rivals.polars_counts(path),
             "pandas": lambda: rivals.pandas_costs(path),

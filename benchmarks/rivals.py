@@ -1,4 +1,4 @@
-"""What others do with the same events: a bare SimPy loop, and a count by kind in DuckDB, polars and pandas."""
+"""What others do with the same events: a count by kind in DuckDB and polars, costs in pandas."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import polars
-import simpy
-
-
-def bare_simpy(events: int) -> None:
-    """Run a SimPy process that does nothing but wait, once for each event."""
-
-    def process(env: simpy.Environment):  # type: ignore[no-untyped-def]
-        for _ in range(events):
-            yield env.timeout(242)
-
-    env = simpy.Environment()
-    env.process(process(env))
-    env.run()
 
 
 def duckdb_counts(path: Path) -> None:

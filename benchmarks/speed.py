@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import simpy
+from workbench import bare_simpy
 
 from simulator.engine.base import Replay
 from simulator.engine.reference import ReferenceEngine
@@ -39,16 +39,6 @@ def seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
-
-
-def bare_simpy(events: int) -> None:
-    def process(env: simpy.Environment):  # type: ignore[no-untyped-def]
-        for _ in range(events):
-            yield env.timeout(242)
-
-    env = simpy.Environment()
-    env.process(process(env))
-    env.run()
 
 
 def synthetic() -> EventStream:

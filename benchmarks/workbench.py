@@ -1,4 +1,4 @@
-"""What the benchmarks replay: streams of any length in Parquet, and models with and without state."""
+"""What the benchmarks replay: streams of any length in Parquet, models with and without state; a bare SimPy loop."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import simpy
 
 from simulator.events import BY_NAME
 from simulator.mechanisms.direct_execution import DirectExecutionParameters
@@ -38,6 +39,18 @@ SHARES = {
 
 _PAGES, _SPACES, _SITES, _INSTRUCTIONS = 4_000, 8, 500, 30
 REQUESTS_APART = 500
+
+
+def bare_simpy(events: int) -> None:
+    """Run a SimPy process that does nothing but wait, once for each event."""
+
+    def process(env: simpy.Environment):  # type: ignore[no-untyped-def]
+        for _ in range(events):
+            yield env.timeout(242)
+
+    env = simpy.Environment()
+    env.process(process(env))
+    env.run()
 
 
 class Mix:

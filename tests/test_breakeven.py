@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.analysis import lines as lines_module
-from simulator.analysis import parameter as parameter_module
 from simulator.analysis.breakeven import BreakEven, break_even, closed_in, pair_of
 from simulator.analysis.evaluate import Evaluator
 from simulator.analysis.lines import Line, MaxMin, between
@@ -228,7 +225,3 @@ def test_a_change_of_sign_is_closed_in_on_in_few_steps(zero: int, away: int, pow
 
     assert closed_in(difference, zero - away, zero + 2 * away) == (zero, zero + 1)
     assert len(tried) <= 2 + 2 * (3 * away).bit_length()
-
-
-def test_examples_in_docstrings() -> None:
-    assert all(doctest.testmod(module).failed == 0 for module in (lines_module, parameter_module))

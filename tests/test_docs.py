@@ -1,7 +1,9 @@
-"""Every example in the README and the guides runs."""
+"""Every example in the README, the guides and the docstrings runs."""
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 import shlex
 import shutil
@@ -13,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+import simulator
 from simulator.mechanisms import BY_NAME, Parameters
 from simulator.spec.build import check_document, load_model
 from simulator.spec.library import root
 
+PACKAGE = Path(simulator.__file__).parent
 PAGES = [page for page in (root() / "README.md", *sorted((root() / "docs").glob("*.md"))) if page.is_file()]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -44,6 +48,20 @@ def test_the_readme_begins_with_two_commands_of_one_line() -> None:
     for command in (first, second):
         assert command.startswith("python3 -m venv .venv && .venv/bin/python -m pip install")
         assert "--constraint constraints.txt" in command
+
+
+MODULES = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted
+    assert not found.failed
 
 
 @pytest.mark.parametrize("name_and_text", blocks("yaml"), ids=lambda pair: pair[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import sys
 import tracemalloc
@@ -20,7 +19,7 @@ from support import K, simple_model, stream
 from simulator.engine import ENGINES
 from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.errors import RunError, SimulatorError
-from simulator.estimate import fixed, measure, show
+from simulator.estimate import fixed
 from simulator.estimate.estimate import RunEstimate, estimate, peak_memory
 from simulator.estimate.measure import FIRST_ROWS, MOST_ROWS, further_growth, memory, replaying
 from simulator.estimate.sample import Sample
@@ -402,8 +401,3 @@ def test_a_long_workload_is_a_reason_to_ask_for_an_estimate(folder: Path) -> Non
     experiment = load_experiment(folder / "e.yaml", ["workloads.long.events.0.repeat.times=20000000"])
     (warning,) = experiment.warnings
     assert warning == ("workload long has about 40,000,000 rows: `vmmsim estimate` says how long a run takes")
-
-
-@pytest.mark.parametrize("module", [measure, show])
-def test_examples_in_docstrings(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import doctest
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,6 @@ from support import K, simple_model, stream
 from test_plots import assert_apart
 from test_reprice import FULL, KINDS, prices, programs, tables, with_costs, workload
 
-from simulator.analysis import shapley as shapley_module
 from simulator.analysis.differences import differences
 from simulator.analysis.explain import Explanation, Side, Total, explain, side
 from simulator.analysis.shapley import shapley
@@ -285,8 +283,3 @@ def test_several_settings_are_told_apart_by_replays(folder: Path) -> None:
     done = vmmsim("explain", "e.yaml", "n", *low, cwd=folder)
     assert done.returncode == 2
     assert "runs with some of them, of which one fails" in done.stderr
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(explained).failed == 0
-    assert doctest.testmod(shapley_module).failed == 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
 from pathlib import Path
 
 import pytest
 
 from simulator.errors import StreamError
-from simulator.workload.importers import guess
 from simulator.workload.importers.formats import Importer, written
 from simulator.workload.importers.ftrace import import_ftrace
 from simulator.workload.importers.kvm import import_kvm
@@ -29,10 +27,6 @@ IMPORTERS: dict[str, Importer] = {
 }
 READS_TOO = {("kvm", "trace-cmd"), ("kvm", "perf")}
 """These lines can be read, but have no exit among them."""
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(guess).failed == 0
 
 
 @pytest.mark.parametrize("importer", IMPORTERS)

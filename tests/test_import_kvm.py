@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import lzma
 from collections import Counter
 from pathlib import Path
@@ -93,11 +92,6 @@ def one_exit(tmp_path: Path, reason: str, numbers: str = "", *details: str) -> l
 def sample(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     return path
-
-
-def test_examples_in_docstrings() -> None:
-    for module in (kvm_reasons, trace_text):
-        assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("name", [*VMX.split(), *SVM.split(), *(f"{name} excp" for name in VECTORS.split())])

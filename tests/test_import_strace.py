@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from simulator.events import BY_CODE
 from simulator.spec.build import load_model
 from simulator.spec.library import root
 from simulator.stream import check_batch
-from simulator.workload.importers import strace_calls, strace_text
 from simulator.workload.importers.strace import import_strace
 from simulator.workload.importers.strace_tracer import SHORTEST_SLEEP_NS
 from simulator.workload.importers.syscalls import NUMBERS
@@ -57,11 +55,6 @@ def checked(path: Path) -> Imported:
 def sample(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     return path
-
-
-def test_examples_in_docstrings() -> None:
-    for module in (strace_calls, strace_text):
-        assert doctest.testmod(module).failed == 0
 
 
 def test_numbers_of_calls() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
-import pkgutil
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import K
 
-import simulator.mechanisms
 from simulator.errors import ModelError
 from simulator.mechanisms import BY_NAME, MECHANISMS, Chain, Event, Mechanism
 from simulator.mechanisms.adaptive_translation import AdaptiveOperation
@@ -23,13 +19,6 @@ from simulator.mechanisms.no_cost import NoCost, NoCostParameters
 from simulator.mechanisms.page_walk import PageWalkParameters, walk_references
 from simulator.spec.build import load_model
 from simulator.spec.library import root
-
-MODULES = [f"simulator.mechanisms.{found.name}" for found in pkgutil.iter_modules(simulator.mechanisms.__path__)]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_in_docstrings(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda mechanism: mechanism.name)

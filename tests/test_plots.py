@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import itertools
 import re
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames,
 from simulator.errors import InputError
 from simulator.events import KINDS
 from simulator.report import plots
-from simulator.report.plots import data, figure, panels, percent, style, text
+from simulator.report.plots import data, figure, style
 
 MIXED = Frames(
     [
@@ -45,11 +44,6 @@ def drawn() -> dict[str, Figure]:
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw few pixels, where only files matter."""
     monkeypatch.setattr(figure, "DPI", 50)
-
-
-@pytest.mark.parametrize("module", [data, figure, panels, percent, style, text], ids=lambda module: module.__name__)
-def test_examples_in_docstrings(module: Any) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(

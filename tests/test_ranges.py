@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from decimal import Decimal
 
@@ -11,14 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import SpecError
-from simulator.spec import ranges
 from simulator.spec.ranges import parse_values
 from simulator.spec.sweep import SweepSpec, coordinates, sweep_of
 from simulator.units import split_quantity
-
-
-def test_doctests() -> None:
-    assert doctest.testmod(ranges).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import doctest
 import re
 import subprocess
 import sys
@@ -23,11 +22,6 @@ from simulator.report import html, plots, tables
 from simulator.report.scripts import scripts
 
 # --- numbers --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("module", [tables, html], ids=lambda module: module.__name__)
-def test_examples_in_docstrings(module: Any) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -16,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
 
-from simulator import reprice as module
 from simulator.costs import CostEntry, CostTable
 from simulator.errors import InputError, ModelError
 from simulator.model import CostModel
@@ -251,7 +249,3 @@ def test_a_recording_knows_whether_it_interacts(tmp_path: Path, row: dict[str, i
     path = tmp_path / "w.parquet"
     write_parquet(stream([ROW, {**ROW, **row}]), path)
     assert load_workload(path)[1].interacts is interacts
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(module).failed == 0
