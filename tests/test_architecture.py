@@ -35,30 +35,43 @@ LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
-def part(module: str) -> str:
-    return module.split(".")[1]
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_parts(path: Path) -> set[str]:
-    found = set()
+def imported(path: Path) -> set[Path]:
+    """Return the modules of the package that a module imports: at once, when they are needed, or for their types."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("simulator."):
-            found.add(part(node.module))
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
-            found |= {part(alias.name) for alias in node.names if alias.name.startswith("simulator.")}
-    return found
+            names |= {alias.name for alias in node.names}
+    places = [PACKAGE.parent.joinpath(*name.split(".")) for name in names]
+    files = {file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")}
+    return files & set(MODULES) - {path}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_go_one_way(path: Path) -> None:
-    mine = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for other in imported_parts(path):
+    mine = part(path)
+    for other in map(part, imported(path)):
         assert other == mine or LEVEL[other] <= LEVEL[mine], f"{mine} must not import {other}"
 
 
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """What two modules both need stands in a third. What is left is in circles, or between them."""
+    left = {path: imported(path) for path in MODULES}
+    while free := [
+        path for path, others in left.items() if not others & left.keys() or path not in set().union(*left.values())
+    ]:
+        for path in free:
+            del left[path]
+    assert [path.relative_to(PACKAGE).as_posix() for path in left] == []
+
+
 def test_every_part_has_its_place_in_the_order() -> None:
-    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
-    assert parts == set(LEVEL)
+    assert set(map(part, MODULES)) == set(LEVEL)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
