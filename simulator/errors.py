@@ -1,10 +1,12 @@
-"""What can go wrong, as types; and the one place that suggests the name that was meant."""
+"""What can go wrong, as types; and how messages suggest the name that was meant, and list those that are known."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+_LISTED = 12
 
 
 class SimulatorError(Exception):
@@ -72,3 +74,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message: all, or of many the first twelve.
+
+    >>> listed(["vm_exit", "vm_entry"])
+    'vm_exit, vm_entry'
+    >>> listed([str(number) for number in range(20)])
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...'
+    """
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")

@@ -10,13 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from simulator.errors import Fault, did_you_mean
+from simulator.errors import Fault, did_you_mean, listed
 from simulator.spec.hints import Expected, hint
 from simulator.spec.location import Location
 from simulator.spec.node import Mark, Node, described, plain
 from simulator.spec.scalars import Scalar, shown
 
-_KEYS_LISTED = 12
 _WANTED = {
     "a whole number": ("int_type", "int_from_float", "int_parsing", "int_parsing_size"),
     "a number": ("float_type", "float_parsing", "decimal_type", "decimal_parsing", "finite_number"),
@@ -124,8 +123,7 @@ def _instead(key: str, known: Sequence[str]) -> str:
     near = did_you_mean(key, known)
     if near or not known:
         return near
-    more = ", ..." if len(known) > _KEYS_LISTED else ""
-    return f" (known keys: {', '.join(known[:_KEYS_LISTED])}{more})"
+    return f" (known keys: {listed(known)})"
 
 
 def _tell_tag(finding: Finding, place: Location, context: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from simulator.errors import Fault, SpecError, did_you_mean
+from simulator.errors import Fault, SpecError, did_you_mean, listed
 from simulator.spec.node import Node, Where, described, dotted, in_order, walk
 from simulator.spec.reader import parse_value
 from simulator.spec.scalars import shown
@@ -20,7 +20,6 @@ SECTIONS = ("workloads", "models")
 _SEGMENT = re.compile(r'("(?:[^"\\]|\\.)*")|([^."]+)')
 _NAMES = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"{}])*?\.)\{([^{}"]*)\}(.*)', re.DOTALL)
 _INDEX = re.compile(r"[0-9]{1,9}")
-_KEYS_LISTED = 12
 
 
 class Overridden(NamedTuple):
@@ -203,8 +202,7 @@ def _inside(node: Node) -> str:
         return "it is empty"
     if isinstance(node.value, list):
         return f"set an entry, 0 to {len(names) - 1}, or write the whole list in brackets"
-    listed = ", ".join(names[:_KEYS_LISTED]) + (", ..." if len(names) > _KEYS_LISTED else "")
-    return f"set one of its keys ({listed})"
+    return f"set one of its keys ({listed(names)})"
 
 
 def _nowhere(root: Node, segments: list[_Segment], path: str) -> str:
