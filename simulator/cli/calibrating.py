@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.console import print_view, watched
-from simulator.cli.options import AsJson, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, Settings, app, exit_codes
 
 calibrate = typer.Typer(help="Find values that no source gives.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(calibrate, name="calibrate")
@@ -23,7 +23,7 @@ def fit(
         Path | None,
         typer.Option("--out", help="The YAML file, or a folder for several; default results/NAME.fit.yaml."),
     ] = None,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Fit the free values of an experiment to its references, and write them down as a model or a workload."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.console import print_view, watched
-from simulator.cli.options import AsJson, EngineName, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, EngineName, Settings, app, exit_codes
 from simulator.errors import InputError
 
 
@@ -19,7 +19,7 @@ from simulator.errors import InputError
 def estimate(
     experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
     *,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     as_json: AsJson = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="With plots and report.html, as in a run.")] = True,
     engine: EngineName = "fast",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.console import labels, print_view, watched
-from simulator.cli.options import AsJson, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, Settings, app, exit_codes
 from simulator.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def explain(
     second: Annotated[str, typer.Argument(help="Another result; or a model, MODEL@POINT at a sweep point.")],
     third: Annotated[str, typer.Argument(help="Another model.")] = "",
     *,
-    workloads: Many = [],  # noqa: B006 (typer wants a literal default)
+    workloads: Many = NONE_GIVEN,
     model: Annotated[str, typer.Option("--model", help="Of two results, one model; default all.")] = "",
     of: Annotated[str, typer.Option("--of", help="total: from start to end; busy: of all virtual CPUs.")] = "total",
-    settings: Settings = [],  # noqa: B006
+    settings: Settings = NONE_GIVEN,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write CSV, JSON and waterfall plots.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.console import print_view, watched
-from simulator.cli.options import AsJson, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, app, exit_codes
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def perf(
     ],
     out: Out = None,
     title: Title = None,
-    about: About = [],  # noqa: B006 (typer wants a literal default)
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
@@ -58,7 +58,7 @@ def perf_data(
     file: Annotated[Path, typer.Argument(help="What `perf record` wrote (perf.data); `perf` itself reads it.")],
     out: Out = None,
     title: Title = None,
-    about: About = [],  # noqa: B006 (typer wants a literal default)
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import a file of `perf record`; needs `perf`."""

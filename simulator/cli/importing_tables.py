@@ -9,8 +9,8 @@ import typer
 
 from simulator.cli.console import print_view
 from simulator.cli.importing import About, Out, Title, importers
-from simulator.cli.imports import NO_TEXT, import_file
-from simulator.cli.options import AsJson, exit_codes
+from simulator.cli.imports import import_file
+from simulator.cli.options import NONE_GIVEN, AsJson, exit_codes
 from simulator.errors import InputError
 
 
@@ -57,7 +57,7 @@ def csv_rows(
     ],
     out: Out = None,
     title: Title = None,
-    about: About = NO_TEXT,
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import a table of events in CSV: of your own, or as `vmmsim export` writes it."""
@@ -72,7 +72,7 @@ def jsonl(
     file: Annotated[Path, typer.Argument(help="A JSON object a line, with the columns of a stream; packed, too.")],
     out: Out = None,
     title: Title = None,
-    about: About = NO_TEXT,
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import events as JSON lines: of your own, or as `vmmsim export` writes them."""

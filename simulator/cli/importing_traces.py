@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from simulator.cli.importing import About, Out, Title, importers
-from simulator.cli.imports import NO_TEXT, import_file
-from simulator.cli.options import AsJson, exit_codes
+from simulator.cli.imports import import_file
+from simulator.cli.options import NONE_GIVEN, AsJson, exit_codes
 
 
 @importers.command("ftrace", help="The same as trace-cmd.")
@@ -21,7 +21,7 @@ def trace_cmd(
     ],
     out: Out = None,
     title: Title = None,
-    about: About = NO_TEXT,
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `trace-cmd report`, or ftrace's own."""
@@ -37,7 +37,7 @@ def strace(
     file: Annotated[Path, typer.Argument(help="Text of `strace -f -ttt -T -o FILE COMMAND`; packed, too.")],
     out: Out = None,
     title: Title = None,
-    about: About = NO_TEXT,
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import the system calls that strace saw; it sees no page faults, interrupts or task switches."""
@@ -56,7 +56,7 @@ def kvm(
     ],
     out: Out = None,
     title: Title = None,
-    about: About = NO_TEXT,
+    about: About = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Import the exits of guests under KVM, by reason, Intel or AMD."""

@@ -12,9 +12,6 @@ from simulator.cli.importing import key_and_text
 if TYPE_CHECKING:
     from simulator.workload.importers.formats import Importer
 
-NO_TEXT: list[str] = []
-"""Nothing said with --about."""
-
 
 def import_file(
     importer: Importer, file: Path, *, out: Path | None, title: str | None, about: Sequence[str], as_json: bool

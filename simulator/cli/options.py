@@ -51,6 +51,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+NONE_GIVEN: list[Any] = []
+"""The default of options that may be given several times."""
+
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
 Jobs = Annotated[
     int | None,

@@ -13,7 +13,7 @@ import typer
 
 from simulator.cli.console import print_view, watched
 from simulator.cli.importing import key_and_text
-from simulator.cli.options import AsJson, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, app, exit_codes
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def record(  # noqa: PLR0917 (typer takes options from parameters)
     ] = None,
     pid: Annotated[
         list[int], typer.Option("--pid", help="Record this process, its threads and what it forks; may be repeated.")
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    ] = NONE_GIVEN,
     overhead: Annotated[
         str,
         typer.Option(
@@ -64,7 +64,7 @@ def record(  # noqa: PLR0917 (typer takes options from parameters)
     title: Annotated[str | None, typer.Option("--title", help="What was recorded.")] = None,
     about: Annotated[
         list[str], typer.Option("--about", metavar="KEY=TEXT", help="Say more of it; kept in the file's header.")
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    ] = NONE_GIVEN,
     as_json: AsJson = False,
 ) -> None:
     """Record a program with perf, and make an event stream of it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import WRONG_PATH, AsJson, EngineName, Jobs, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, WRONG_PATH, AsJson, EngineName, Jobs, Settings, app, exit_codes
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(
     ],
     *,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; default results/NAME.")] = None,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     jobs: Jobs = None,
     as_json: AsJson = False,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")] = True,
