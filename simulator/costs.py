@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.actions import ActionCounts
@@ -39,11 +39,16 @@ class CostTable:
         Raises:
             ModelError: the table has no such action; the message names the nearest.
         """
+        return self.all_ticks((action,))[0]
+
+    def all_ticks(self, actions: Sequence[str]) -> list[int]:
+        """Return the costs of actions in ticks; see ``ticks``."""
+        entries, clock = self.entries, self.clock
         try:
-            return self.entries[action].cost.ticks(self.clock)
-        except KeyError:
-            near = did_you_mean(action, self.entries)
-            raise ModelError(f"the action '{action}' has no cost{near}") from None
+            return [entries[action].cost.ticks(clock) for action in actions]
+        except KeyError as missing:
+            action = missing.args[0]
+            raise ModelError(f"the action '{action}' has no cost{did_you_mean(action, entries)}") from None
 
 
 @dataclass(frozen=True, slots=True)

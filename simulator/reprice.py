@@ -128,13 +128,17 @@ class Repricer:
         return cls(tuple(actions), tuple(tuple(sums.values()) for sums in summed))
 
     def ticks(self, tables: Iterable[CostTable]) -> Array:
-        """Return the costs of tables as a matrix: tables x actions, of Python's integers.
+        """Return the costs of tables as a matrix: tables x actions, of 64 bits if all fit, else Python's integers.
 
         Raises:
             ModelError: an action has no cost.
         """
-        rows = [[table.ticks(action) for action in self.actions] for table in tables]
-        return np.array(rows, dtype=object).reshape(len(rows), len(self.actions))
+        rows = [table.all_ticks(self.actions) for table in tables]
+        try:
+            ticks = np.array(rows, dtype=np.int64)
+        except OverflowError:
+            ticks = np.array(rows, dtype=object)
+        return ticks.reshape(len(rows), len(self.actions))
 
     def busy(self, ticks: Array) -> Array:
         """Return the busy time of each virtual CPU, which is when it ends, in ticks: tables x virtual CPUs.

@@ -139,8 +139,10 @@ class Cost:
         return cost, low, high
 
     def ticks(self, clock: Clock) -> int:
-        """Return the cost in ticks of ``clock``; one given as a time is rounded to the nearest tick."""
-        return round(self.amount * (TICKS_PER_CYCLE if self.in_cycles else clock.ticks_per_ns))
+        """Return the cost in ticks of ``clock``; one given as a time is rounded to the nearest tick, half to even."""
+        amount, divisor = self.amount.as_integer_ratio()
+        whole, left = divmod(amount * (TICKS_PER_CYCLE if self.in_cycles else clock.mhz), divisor)
+        return whole if 2 * left < divisor else whole + (2 * left > divisor or whole & 1)  # the even one of two as near
 
     def __str__(self) -> str:
         return f"{_decimal(self.amount)} {'cycles' if self.in_cycles else 'ns'}"

@@ -108,7 +108,7 @@ def _totals(
     if moved or base.why_replay:
         return np.array([_total(evaluator, model, costs, row) for row in samples])
     repricer = Repricer.of(base)
-    ticks = repricer.ticks([evaluator.experiment.models[model].costs] * len(samples))
+    ticks = repricer.ticks([evaluator.experiment.models[model].costs] * len(samples)).astype(object)
     for column, action in enumerate(costs):
         ticks[:, repricer.actions.index(action)] = [round(value) for value in samples[:, column]]
     return repricer.makespans(ticks).astype(float) / base.clock.ticks_per_second

@@ -25,8 +25,8 @@ Counted = tuple[Batch, Census]
 class _Lane:
     """The batches of one virtual CPU that some readers have taken and others not yet.
 
-    ``first`` is the number of the first that is held, ``taken`` how many each reader has taken; ``failed`` is what
-    ended the stream early, for every reader alike.
+    ``first`` is the number of the first that is held, ``taken`` how many each reader has taken; ``kinds`` are those of
+    the last batch that was read; ``failed`` is what ended the stream early, for every reader alike.
     """
 
     stream: EventStream
@@ -36,6 +36,7 @@ class _Lane:
     held: deque[Counted] = field(default_factory=deque)
     lock: Lock = field(default_factory=Lock)
     source: Iterator[Batch] | None = None
+    kinds: tuple[int, ...] = ()
     failed: Exception | None = None
 
     def next(self, reader: int) -> Counted | None:
@@ -63,7 +64,9 @@ class _Lane:
             self.failed = error
             raise
         if batch is not None:
-            self.held.append((batch, Census.of(batch)))
+            census = Census.of(batch, self.kinds)
+            self.kinds = census.kinds
+            self.held.append((batch, census))
         return batch is not None
 
     def batches(self, reader: int) -> Iterator[Counted]:
