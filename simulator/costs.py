@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.actions import ActionCounts
@@ -39,16 +39,38 @@ class CostTable:
         Raises:
             ModelError: the table has no such action; the message names the nearest.
         """
-        return self.all_ticks((action,))[0]
+        return self.entry(action).cost.ticks(self.clock)
 
-    def all_ticks(self, actions: Sequence[str]) -> list[int]:
-        """Return the costs of actions in ticks; see ``ticks``."""
-        entries, clock = self.entries, self.clock
+    def entry(self, action: str) -> CostEntry:
+        """Return what one action costs; see ``ticks``."""
         try:
-            return [entries[action].cost.ticks(clock) for action in actions]
-        except KeyError as missing:
-            action = missing.args[0]
-            raise ModelError(f"the action '{action}' has no cost{did_you_mean(action, entries)}") from None
+            return self.entries[action]
+        except KeyError:
+            near = did_you_mean(action, self.entries)
+            raise ModelError(f"the action '{action}' has no cost{near}") from None
+
+
+def ticks_of_all(tables: Iterable[CostTable], actions: Sequence[str]) -> list[list[int]]:
+    """Return the costs of actions under each of many tables in ticks.
+
+    What a table shares with the one before, as those of a sweep do, is not turned into ticks again.
+
+    Raises:
+        ModelError: a table lacks an action.
+    """
+    rows, ticks = [], [0] * len(actions)
+    before: list[CostEntry | None] = [None] * len(actions)
+    clock = None
+    for table in tables:
+        if table.clock != clock:
+            clock, before = table.clock, [None] * len(actions)
+        ticks = ticks.copy()
+        for i, action in enumerate(actions):
+            entry = table.entry(action)
+            if entry is not before[i]:
+                before[i], ticks[i] = entry, entry.cost.ticks(table.clock)
+        rows.append(ticks)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.costs import CostTable, price
+from simulator.costs import CostTable, price, ticks_of_all
 from simulator.engine.base import CpuTime, Outcome
 from simulator.errors import InputError
 from simulator.model import CostModel
@@ -133,7 +133,7 @@ class Repricer:
         Raises:
             ModelError: an action has no cost.
         """
-        rows = [table.all_ticks(self.actions) for table in tables]
+        rows = ticks_of_all(tables, self.actions)
         try:
             ticks = np.array(rows, dtype=np.int64)
         except OverflowError:

@@ -24,6 +24,7 @@ from simulator.engine.fast import FastEngine
 from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.mechanisms import BY_NAME as MECHANISMS
 from simulator.mechanisms import Parameters
+from simulator.mechanisms.base import OF_EVENTS
 from simulator.model import CostModel, Device
 from simulator.spec.build import load_model
 from simulator.spec.library import find
@@ -197,6 +198,22 @@ def test_both_engines_agree_on_all_that_can_be_observed(
     expected = outcome(REFERENCE, stream(*program, devices=["disk"]), model, timer)
     assert outcome(FAST[engine], stream(*program, devices=["disk"]), model, timer) == expected
     assert outcome(FAST[engine], stream(*program, devices=["disk"], cuts=cuts), model, timer) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(programs(), models(), timers)
+def test_columns_that_no_mechanism_looks_at_change_nothing(
+    program: list[list[dict[str, int]]], model: CostModel, timer: Fraction | None
+) -> None:
+    seen = model.start().chain.looks_at()
+
+    def narrowed(row: dict[str, int]) -> dict[str, int]:
+        keeps_all = row["kind"] == K["disk_request"]  # a device looks at its requests
+        return {name: n for name, n in row.items() if keeps_all or name in seen or name not in OF_EVENTS}
+
+    expected = outcome(REFERENCE, stream(*program, devices=["disk"]), model, timer)
+    rows = [[narrowed(row) for row in vcpu] for vcpu in program]
+    assert outcome(REFERENCE, stream(*rows, devices=["disk"]), model, timer) == expected
 
 
 def long_stream(seed: int, rows: int) -> MemoryStream:

@@ -114,7 +114,7 @@ def test_a_memory_that_is_too_small_is_no_end(
         raise MemoryError
 
     monkeypatch.setattr("simulator.engine.compiled.walker.grown", full)
-    plain_instead(caplog, [[{"kind": K["touch"], "page": 3, "count": 5_000}]], shipped(HARDWARE), [], "no memory for")
+    plain_instead(caplog, [[{"kind": K["touch"], "page": 3, "count": 50_000}]], shipped(HARDWARE), [], "no memory for")
 
 
 def test_more_shadows_than_keys_tell_apart_take_the_plain_way(

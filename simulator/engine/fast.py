@@ -39,7 +39,6 @@ _ROWS_THAT_PAY = 500_000
 _OF_TIME = {"kind", "count", "user_ns", "kernel_ns"}
 _OF_SIGNALS = {"waits", "wait_latency_ns", "posts", "post_delay_ns"}
 _OF_REQUESTS = {"completion", "device", "size"}
-_OF_STATE = {"task", "space", "page", "site", "size", "device", "number"}
 
 
 class FastEngine(Engine):
@@ -106,8 +105,8 @@ _Found = Outcome | SimulatorError | BeyondEngineError
 def _in_one_pass(replays: Sequence[Replay], compiled: Sequence[bool], told: Sequence[Progress]) -> list[_Found]:
     """Replay one stream; return what came of each replay, or what ended it."""
     pricings = [_started(replay) for replay in replays]
-    has_state = any(isinstance(pricing, Pricing) and pricing.has_state for pricing in pricings)
-    stream = SharedStream(_narrowed(replays[0].stream, has_state=has_state), len(replays))
+    looked_at = (pricing.chain.looks_at() for pricing in pricings if isinstance(pricing, Pricing))
+    stream = SharedStream(_narrowed(replays[0].stream, frozenset().union(*looked_at)), len(replays))
     under_way: list[UnderWay | SimulatorError | BeyondEngineError] = []
     for reader, (replay, pricing) in enumerate(zip(replays, pricings, strict=True)):
         try:
@@ -121,15 +120,13 @@ def _in_one_pass(replays: Sequence[Replay], compiled: Sequence[bool], told: Sequ
     return [each.failed or each.outcome() if isinstance(each, UnderWay) else each for each in under_way]
 
 
-def _narrowed(stream: EventStream, *, has_state: bool) -> EventStream:
+def _narrowed(stream: EventStream, looked_at: frozenset[str]) -> EventStream:
     """Return a stream without columns that no replay needs, if it can leave some out."""
     if not isinstance(stream, Narrowable):
         return stream
-    needed = _OF_TIME | _OF_SIGNALS
+    needed = _OF_TIME | _OF_SIGNALS | looked_at
     if "completion" in stream.columns:
         needed |= _OF_REQUESTS
-    if has_state:
-        needed |= _OF_STATE
     return stream.narrowed(needed)
 
 

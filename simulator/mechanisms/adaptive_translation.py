@@ -77,6 +77,7 @@ class AdaptiveTranslation(Mechanism):
 
     name = "adaptive_translation"
     schema = AdaptiveTranslationParameters
+    looks_at = frozenset({"site"})
 
     def __init__(self, parameters: AdaptiveTranslationParameters) -> None:
         self._guilty_after = parameters.guilty_after

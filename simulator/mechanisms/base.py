@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -29,6 +29,8 @@ class Event:
     number: int
 
 
+OF_EVENTS = tuple(field.name for field in fields(Event) if field.name not in ("kind", "count", "vcpu"))
+"""The columns of a stream that tell events of a kind from one another."""
 Emit = Callable[[str, int], None]
 
 
@@ -72,6 +74,8 @@ class Mechanism(ABC):
 
     name: ClassVar[str]
     schema: ClassVar[type[Parameters]]
+    looks_at: ClassVar[frozenset[str]] = frozenset(OF_EVENTS)
+    """Which columns of a row its part hangs on, beside kind, count and virtual CPU: others need not be read for it."""
 
     @abstractmethod
     def __init__(self, parameters: Any) -> None:
@@ -113,6 +117,8 @@ class Mechanism(ABC):
 
 class StatelessMechanism(Mechanism):
     """A mechanism whose actions depend on the kind of an event, or the name of an action, alone: a recipe for each."""
+
+    looks_at = frozenset()
 
     def __init__(self, recipes: Mapping[str, Mapping[str, int]]) -> None:
         self._recipes = {name: dict(recipe) for name, recipe in recipes.items()}

@@ -36,6 +36,10 @@ class Chain:
         """Return the codes of all event kinds that a mechanism serves."""
         return frozenset(self._readers)
 
+    def looks_at(self) -> frozenset[str]:
+        """Return the columns of a row that the part of some mechanism hangs on."""
+        return frozenset().union(*(mechanism.looks_at for mechanism in self.mechanisms))
+
     def answers(self) -> frozenset[str]:
         """Return all actions that a mechanism answers."""
         return frozenset(action for mechanism in self.mechanisms for action in mechanism.answers())

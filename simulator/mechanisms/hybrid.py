@@ -97,6 +97,7 @@ class Hybrid(Mechanism):
 
     name = "hybrid"
     schema = HybridParameters
+    looks_at = AdaptiveTranslation.looks_at | TranslationCache.looks_at
 
     def __init__(self, parameters: HybridParameters) -> None:
         self._parameters = parameters

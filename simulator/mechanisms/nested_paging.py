@@ -41,6 +41,7 @@ class NestedPaging(Mechanism):
 
     name = "nested_paging"
     schema = NestedPagingParameters
+    looks_at = frozenset()
 
     def __init__(self, parameters: NestedPagingParameters) -> None:
         self._pages_per_violation = parameters.pages_per_violation

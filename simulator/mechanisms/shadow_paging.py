@@ -86,6 +86,7 @@ class ShadowPaging(Mechanism):
 
     name = "shadow_paging"
     schema = ShadowPagingParameters
+    looks_at = frozenset({"space", "page"})
 
     def __init__(self, parameters: ShadowPagingParameters) -> None:
         self._parameters = parameters

@@ -51,6 +51,7 @@ class Tlb(Mechanism):
 
     name = "tlb"
     schema = TlbParameters
+    looks_at = frozenset({"space", "page"})
 
     def __init__(self, parameters: TlbParameters) -> None:
         self._entries = parameters.entries

@@ -41,6 +41,7 @@ class TranslationCache(Mechanism):
 
     name = "translation_cache"
     schema = TranslationCacheParameters
+    looks_at = frozenset({"site", "size"})
 
     def __init__(self, parameters: TranslationCacheParameters) -> None:
         self._capacity = parameters.capacity

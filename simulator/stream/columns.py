@@ -93,6 +93,6 @@ def exact_sum(values: Array) -> int:
     """Return the sum of whole numbers, exact however large it is."""
     bits = int(np.bitwise_or.reduce(values)) if values.dtype.kind == "i" else -1
     if bits < 0:  # some are negative, or it is not told by their bits
-        bits = max((abs(int(values.max())), abs(int(values.min())))) if len(values) else 0
+        bits = max(abs(int(values.max())), abs(int(values.min()))) if len(values) else 0
     fits = len(values) << bits.bit_length() <= 2**63 - 1
     return int(values.sum()) if fits else sum(values.tolist())

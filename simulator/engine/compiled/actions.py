@@ -14,7 +14,7 @@ _KINDS = max(BY_CODE) + 1
 def empty_tlb(m, v):
     """Empty the TLB of a virtual CPU: what stood in its buckets is of an older epoch."""
     cpu = m[at.CPUS] + v * at.CPU_COLUMNS
-    m[cpu + at.NEWEST] = m[cpu + at.OLDEST] = m[cpu + at.FREE_NODE] = at.NONE
+    m[cpu + at.NEWEST] = m[cpu + at.FREE_NODE] = at.NONE
     m[cpu + at.HELD] = m[cpu + at.NODES_USED] = 0
     m[cpu + at.TLB_EPOCH] += 1
 

@@ -13,10 +13,8 @@ FREE = 0
 
 @inlined
 def mixed(first, second):
-    """Return a well spread number of two."""
+    """Return a number of two whose lower bits are well spread: they come from those in the middle of the products."""
     h = first * 7046029254386353131 + second * 1609587929392839161
-    h ^= h >> 29
-    h *= 4609434218613702669
     return h ^ (h >> 32)
 
 

@@ -100,7 +100,7 @@ def keys_added(m, kind, n, page):
     placed = page >= 0 and (kind == _PTE_SET or kind == _PTE_MODIFY or kind == _PTE_CLEAR)
     if not (m[m[at.KINDS] + kind * at.KIND_COLUMNS + at.SHADOWED] and (kind == _TOUCH or placed)):
         return 0, _SPARE
-    return 0 if kind == _PTE_CLEAR else n, _SPARE + n // m[at.ENTRIES_PER_TABLE]
+    return 0 if kind == _PTE_CLEAR else (n >> at.PAGES_SHIFT) + 2, _SPARE + n // m[at.ENTRIES_PER_TABLE]
 
 
 @compiled
@@ -153,17 +153,51 @@ def walk(memory, v, columns, step, stop, budget):
         row = step >> 1
         if step & 1 == 0:
             ticks += _cell(user, row) * m[at.USER_RATE] + _cell(kernel, row) * m[at.KERNEL_RATE]
-        else:
-            kind, n = kinds[row], _cell(counts, row)
-            does = m[at.KINDS] + kind * at.KIND_COLUMNS
-            ticks += n * m[does + at.KIND_PRICE]
-            if m[does + at.ASKED]:
-                page, size = _cell(pages, row), _cell(sizes, row)
-                ended = fits(m, kind, n, page, size)
-                if ended != at.DONE:
-                    return step, ticks - n * m[does + at.KIND_PRICE], ended
-                ticks += _serve(m, v, kind, n, _cell(spaces, row), page, _cell(sites, row), size)
+            step += 1
+            if ticks >= budget or step == stop:
+                break
+        kind, n = kinds[row], _cell(counts, row)
+        does = m[at.KINDS] + kind * at.KIND_COLUMNS
+        if m[does + at.ASKED]:
+            page, size = _cell(pages, row), _cell(sizes, row)
+            ended = fits(m, kind, n, page, size)
+            if ended != at.DONE:
+                return step, ticks, ended
+            ticks += _serve(m, v, kind, n, _cell(spaces, row), page, _cell(sites, row), size)
+        ticks += n * m[does + at.KIND_PRICE]
         step += 1
         if ticks >= budget:
             break
     return step, ticks, at.DONE
+
+
+@compiled
+def asked_rows(memory, columns, rows):
+    """Note which rows are asked; return how many, and the ticks of all that needs no asking, of all rows.
+
+    ``rows`` has room for the number of each row.
+    """
+    kinds, counts, user, kernel, _, _, _, _ = columns
+    m, ticks, asked = bare(memory), 0, 0
+    for row in range(kinds.shape[0]):
+        does = m[at.KINDS] + kinds[row] * at.KIND_COLUMNS
+        ticks += _cell(user, row) * m[at.USER_RATE] + _cell(kernel, row) * m[at.KERNEL_RATE]
+        ticks += _cell(counts, row) * m[does + at.KIND_PRICE]
+        rows[asked] = row
+        asked += m[does + at.ASKED] != 0
+    return asked, ticks
+
+
+@compiled
+def serve_rows(memory, v, columns, rows, first):
+    """Serve rows one after the other; return at which it ended, the ticks of what was asked, and how it ended."""
+    kinds, counts, _, _, spaces, pages, sites, sizes = columns
+    m, ticks = bare(memory), 0
+    for number in range(first, rows.shape[0]):
+        row = rows[number]
+        kind, n, page, size = kinds[row], _cell(counts, row), _cell(pages, row), _cell(sizes, row)
+        ended = fits(m, kind, n, page, size)
+        if ended != at.DONE:
+            return number, ticks, ended
+        ticks += _serve(m, v, kind, n, _cell(spaces, row), page, _cell(sites, row), size)
+    return rows.shape[0], ticks, at.DONE

@@ -26,7 +26,7 @@ from __future__ import annotations
 SPACES, ENTRIES, TABLES, SITES, PIECES = range(38, 58, 4)
 ALL_TABLES = (SPACES, ENTRIES, TABLES, SITES, PIECES)
 MASK, WIDTH, USED = 1, 2, 3
-WIDTHS = {SPACES: 3, ENTRIES: 2, TABLES: 4, SITES: 5, PIECES: 2}
+WIDTHS = {SPACES: 3, ENTRIES: 3, TABLES: 4, SITES: 5, PIECES: 2}
 HEADER = 58
 
 # A row for each event kind
@@ -47,9 +47,9 @@ TRAPPING, ADAPTED, INNOCENT_OUT, ADAPTED_INNOCENT, FORM_COLUMNS = range(5)
 
 # A row for each virtual CPU
 (
-    CURRENT, SWITCHED, FAULTING, FAULT_SPACE, FAULT_PAGE, FAULTS, NEWEST, OLDEST, HELD, FREE_NODE, NODES_USED,
+    CURRENT, SWITCHED, FAULTING, FAULT_SPACE, FAULT_PAGE, FAULTS, NEWEST, HELD, FREE_NODE, NODES_USED,
     TLB_EPOCH, CPU_COLUMNS,
-) = range(13)  # fmt: skip
+) = range(12)  # fmt: skip
 
 # A row for each address space that has, or had, a shadow
 (
@@ -60,13 +60,18 @@ SLOT_BITS = 24
 
 # Columns of tables, after the key
 SLOT_OF_SPACE = 2
+PRESENT = 2
+PAGES_SHIFT = 6
+"""A row of entries tells by its bits which of 64 pages have a shadow entry: 2 to the power of this."""
 FLAGS, DROPPED_IN = 2, 3
 IN_SHADOW, IN_PLAIN = 1, 2
 TRAPS, IS_ADAPTED, INNOCENT_RUNS = 2, 3, 4
 
 # A row for each translation that a TLB may hold, and one for each of its buckets
 NODE_SPACE, NODE_PAGE, NEWER, OLDER, NEXT_IN_BUCKET, BUCKET, NODE_COLUMNS = range(7)
-EPOCH, HEAD, BUCKET_COLUMNS = range(3)
+BUCKET_COLUMNS = 1
+EPOCH_SHIFT = 24
+"""A bucket is one number: the epoch in which it was last used, and in its lower bits its first node + 1, 0 for none."""
 
 DONE, GROW, BAD_CODE = 0, 1, 2
 """How a walk ended: as asked; before a row for which a table is too small; before a piece of code of a wrong size."""

@@ -271,7 +271,7 @@ class Compiler:
             at.UNIT: cache.unit,
             at.TLB_ENTRIES: tlb.entries,
             at.TLB_TAGGED: tlb.tagged,
-            at.TLB_BUCKETS: 1 << (2 * tlb.entries - 1).bit_length(),
+            at.TLB_BUCKETS: 1 << (8 * tlb.entries - 1).bit_length(),  # most are empty, which is soon seen
         }
         if "adaptive_translation" in self._parameters:
             values |= {

@@ -123,22 +123,38 @@ def _drop(m, slot):
 @inlined
 def _add_entry(m, slot, page):
     """Add a shadow entry; return 1 if it was missing."""
-    identity = _identity(m, slot)
-    row = place(m, at.ENTRIES, identity, page)
-    if m[row] != FREE:
+    identity, pages, bit = _identity(m, slot), page >> at.PAGES_SHIFT, _bit(page)
+    row = place(m, at.ENTRIES, identity, pages)
+    if m[row] == FREE:
+        enter(m, at.ENTRIES, row, identity, pages)
+    elif m[row + at.PRESENT] & bit:
         return 0
-    enter(m, at.ENTRIES, row, identity, page)
+    m[row + at.PRESENT] |= bit
     m[_row(m, slot) + at.ENTRIES_HELD] += 1
     return 1
+
+
+@inlined
+def _has_entry(m, slot, page):
+    row = place(m, at.ENTRIES, _identity(m, slot), page >> at.PAGES_SHIFT)
+    return m[row] != FREE and (m[row + at.PRESENT] & _bit(page)) != 0
+
+
+@inlined
+def _bit(page):
+    """Return the bit of a page in its row of entries."""
+    return 1 << (page & ((1 << at.PAGES_SHIFT) - 1))
 
 
 @compiled
 def _remove_entries(m, slot, page, n):
     for each in range(page, page + n):
-        row = place(m, at.ENTRIES, _identity(m, slot), each)
-        if m[row] != FREE:
-            remove(m, at.ENTRIES, row)
+        row, bit = place(m, at.ENTRIES, _identity(m, slot), each >> at.PAGES_SHIFT), _bit(each)
+        if m[row] != FREE and m[row + at.PRESENT] & bit:
+            m[row + at.PRESENT] &= ~bit
             m[_row(m, slot) + at.ENTRIES_HELD] -= 1
+            if m[row + at.PRESENT] == 0:
+                remove(m, at.ENTRIES, row)
 
 
 @inlined
@@ -181,12 +197,16 @@ def _is_running(m, space, but):
     return False
 
 
-@compiled
+@inlined
 def _shadow(m, v, kind, site, space):
     """Return the slot of a space that runs, and the ticks of building its shadow if there was none."""
     slot = _ensure_last(m, space)
-    if m[_row(m, slot) + at.ROOTED]:
-        return slot, 0
+    return slot, 0 if m[_row(m, slot) + at.ROOTED] else _build(m, v, kind, site, space, slot)
+
+
+@compiled
+def _build(m, v, kind, site, space, slot):
+    """Build the shadow of a space that runs; return the ticks."""
     m[_row(m, slot) + at.ROOTED] = 1
     ticks = emit(m, v, kind, site, at.BUILD_ROOT, 1)
     m[at.ROOTED_SPACES] += 1
@@ -199,7 +219,7 @@ def _shadow(m, v, kind, site, space):
         if idle != at.NONE:
             _drop(m, idle)
             ticks += emit(m, v, kind, site, at.FREE_ROOT, 1)
-    return slot, ticks
+    return ticks
 
 
 @compiled
@@ -237,9 +257,16 @@ def _switch(m, v, kind, site, space, n):
     return ticks + _resync(m, v, kind, site, slot)
 
 
-@compiled
+@inlined
 def _touch(m, v, kind, site, slot, page, n):
     """Touch pages; those without a shadow entry take hidden faults."""
+    if n == 1 and _has_entry(m, slot, page):
+        return 0
+    return _touch_all(m, v, kind, site, slot, page, n)
+
+
+@compiled
+def _touch_all(m, v, kind, site, slot, page, n):
     missing, last = 0, at.NONE - 1
     for i in range(n):
         each = page + i if page >= 0 else page - i

@@ -26,7 +26,7 @@ def first_memory(program: Program, vcpus: int) -> Array:
     header[at.OUTPUTS_THERE] = len(program.outputs)
     cpus = np.zeros((vcpus, at.CPU_COLUMNS), dtype=np.int64)
     cpus[:, at.CURRENT] = KERNEL_SPACE
-    cpus[:, [at.NEWEST, at.OLDEST, at.FREE_NODE]] = at.NONE
+    cpus[:, [at.NEWEST, at.FREE_NODE]] = at.NONE
     cpus[:, at.TLB_EPOCH] = 1
     parts = {
         at.KINDS: program.kinds,
@@ -76,7 +76,7 @@ def _with_tables(fixed: Array, slots: int, rows: dict[int, int]) -> Array:
 
 
 def grown(memory: Array, entries: int, others: int) -> Array:
-    """Return a memory with room for so many more shadow entries, and ``others`` keys in each other table.
+    """Return a memory with room for so many more keys of shadow entries, and ``others`` in each other table.
 
     The rows of shadows that are gone are left out.
 

@@ -1,5 +1,7 @@
-"""The TLB, compiled: for each virtual CPU a list of nodes by use, and buckets to find them; see ``mechanisms/tlb.py``.
+"""The TLB, compiled: for each virtual CPU a ring of nodes by use, and buckets to find them; see ``mechanisms/tlb.py``.
 
+In the ring, the newest stands beside the oldest: so the oldest becomes the newest, with no link changed, where a full
+TLB takes in a translation in place of the oldest.
 A node or a bucket is told by its number on its virtual CPU; ``_node`` and ``_bucket`` say where it stands.
 """
 
@@ -31,9 +33,15 @@ def _bucket(m, v, number):
 @inlined
 def _first_in(m, v, bucket):
     """Return the first node in a bucket, NONE if it holds none of this epoch."""
-    row = _bucket(m, v, bucket)
-    current = m[m[at.CPUS] + v * at.CPU_COLUMNS + at.TLB_EPOCH]
-    return m[row + at.HEAD] if m[row + at.EPOCH] == current else at.NONE
+    held, epoch = m[_bucket(m, v, bucket)], m[m[at.CPUS] + v * at.CPU_COLUMNS + at.TLB_EPOCH]
+    return (held & ((1 << at.EPOCH_SHIFT) - 1)) - 1 if held >> at.EPOCH_SHIFT == epoch else at.NONE
+
+
+@inlined
+def _put_first(m, v, bucket, number):
+    """Let a node, or NONE, be the first in a bucket."""
+    epoch = m[m[at.CPUS] + v * at.CPU_COLUMNS + at.TLB_EPOCH]
+    m[_bucket(m, v, bucket)] = (epoch << at.EPOCH_SHIFT) + number + 1
 
 
 @inlined
@@ -53,52 +61,60 @@ def _unlink(m, v, number):
     """Take a node out of the order of use."""
     cpu, row = m[at.CPUS] + v * at.CPU_COLUMNS, _node(m, v, number)
     newer, older = m[row + at.NEWER], m[row + at.OLDER]
-    if newer == at.NONE:
-        m[cpu + at.NEWEST] = older
-    else:
-        m[_node(m, v, newer) + at.OLDER] = older
-    if older == at.NONE:
-        m[cpu + at.OLDEST] = newer
-    else:
-        m[_node(m, v, older) + at.NEWER] = newer
+    m[_node(m, v, newer) + at.OLDER] = older
+    m[_node(m, v, older) + at.NEWER] = newer
+    if m[cpu + at.NEWEST] == number:
+        m[cpu + at.NEWEST] = at.NONE if older == number else older
 
 
 @inlined
 def _link_newest(m, v, number):
     cpu, row = m[at.CPUS] + v * at.CPU_COLUMNS, _node(m, v, number)
     newest = m[cpu + at.NEWEST]
-    m[row + at.NEWER], m[row + at.OLDER] = at.NONE, newest
     if newest == at.NONE:
-        m[cpu + at.OLDEST] = number
+        m[row + at.NEWER] = m[row + at.OLDER] = number
     else:
+        oldest = m[_node(m, v, newest) + at.NEWER]
+        m[row + at.NEWER], m[row + at.OLDER] = oldest, newest
         m[_node(m, v, newest) + at.NEWER] = number
+        m[_node(m, v, oldest) + at.OLDER] = number
     m[cpu + at.NEWEST] = number
+
+
+@inlined
+def _take_out(m, v, number):
+    """Take a node out of its bucket."""
+    row = _node(m, v, number)
+    bucket, behind = m[row + at.BUCKET], m[row + at.NEXT_IN_BUCKET]
+    other = _first_in(m, v, bucket)
+    if other == number:
+        _put_first(m, v, bucket, behind)
+    else:
+        while m[_node(m, v, other) + at.NEXT_IN_BUCKET] != number:
+            other = m[_node(m, v, other) + at.NEXT_IN_BUCKET]
+        m[_node(m, v, other) + at.NEXT_IN_BUCKET] = behind
 
 
 @compiled
 def _drop(m, v, number):
     """Take a node out of the order of use and of its bucket, and set it free."""
     _unlink(m, v, number)
-    cpu, row = m[at.CPUS] + v * at.CPU_COLUMNS, _node(m, v, number)
-    bucket, behind = _bucket(m, v, m[row + at.BUCKET]), m[row + at.NEXT_IN_BUCKET]
-    other = m[bucket + at.HEAD]
-    if other == number:
-        m[bucket + at.HEAD] = behind
-    else:
-        while m[_node(m, v, other) + at.NEXT_IN_BUCKET] != number:
-            other = m[_node(m, v, other) + at.NEXT_IN_BUCKET]
-        m[_node(m, v, other) + at.NEXT_IN_BUCKET] = behind
-    m[row + at.OLDER] = m[cpu + at.FREE_NODE]
+    _take_out(m, v, number)
+    cpu = m[at.CPUS] + v * at.CPU_COLUMNS
+    m[_node(m, v, number) + at.OLDER] = m[cpu + at.FREE_NODE]
     m[cpu + at.FREE_NODE] = number
     m[cpu + at.HELD] -= 1
 
 
 @inlined
-def _new_node(m, v):
-    """Return a node that holds nothing: a free one, or else that of the translation used longest ago."""
+def _new_newest(m, v):
+    """Return the newest node, which holds nothing: a free one, or else that of the translation used longest ago."""
     cpu = m[at.CPUS] + v * at.CPU_COLUMNS
     if m[cpu + at.HELD] == m[at.TLB_ENTRIES]:
-        _drop(m, v, m[cpu + at.OLDEST])
+        number = m[_node(m, v, m[cpu + at.NEWEST]) + at.NEWER]
+        _take_out(m, v, number)
+        m[cpu + at.NEWEST] = number
+        return number
     number = m[cpu + at.FREE_NODE]
     if number != at.NONE:
         m[cpu + at.FREE_NODE] = m[_node(m, v, number) + at.OLDER]
@@ -106,6 +122,7 @@ def _new_node(m, v):
         number = m[cpu + at.NODES_USED]
         m[cpu + at.NODES_USED] += 1
     m[cpu + at.HELD] += 1
+    _link_newest(m, v, number)
     return number
 
 
@@ -119,12 +136,11 @@ def _look_up(m, v, space, page):
             _unlink(m, v, number)
             _link_newest(m, v, number)
         return 0
-    number = _new_node(m, v)
-    row, heads = _node(m, v, number), _bucket(m, v, bucket)
+    number = _new_newest(m, v)
+    row = _node(m, v, number)
     m[row + at.NODE_SPACE], m[row + at.NODE_PAGE], m[row + at.BUCKET] = space, page, bucket
     m[row + at.NEXT_IN_BUCKET] = _first_in(m, v, bucket)
-    m[heads + at.EPOCH], m[heads + at.HEAD] = m[cpu + at.TLB_EPOCH], number
-    _link_newest(m, v, number)
+    _put_first(m, v, bucket, number)
     return 1
 
 
@@ -132,11 +148,11 @@ def _look_up(m, v, space, page):
 def _drop_space(m, space):
     """Forget a space on all virtual CPUs."""
     for v in range(m[at.VCPUS]):
-        number = m[m[at.CPUS] + v * at.CPU_COLUMNS + at.NEWEST]
-        while number != at.NONE:
-            row = _node(m, v, number)
-            older = m[row + at.OLDER]
-            if m[row + at.NODE_SPACE] == space:
+        cpu = m[at.CPUS] + v * at.CPU_COLUMNS
+        number = m[cpu + at.NEWEST]
+        for _ in range(m[cpu + at.HELD]):
+            older = m[_node(m, v, number) + at.OLDER]
+            if m[_node(m, v, number) + at.NODE_SPACE] == space:
                 _drop(m, v, number)
             number = older
 

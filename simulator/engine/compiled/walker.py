@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulator.engine.compiled import layout as at
-from simulator.engine.compiled.kernel import keys_added, walk
+from simulator.engine.compiled.kernel import asked_rows, keys_added, serve_rows, walk
 from simulator.engine.compiled.program import Compiler, TooLargeError
 from simulator.engine.compiled.state import counts, first_memory, grown, stale_entries
 from simulator.engine.ledger import Prices
@@ -74,8 +74,19 @@ class CompiledMechanisms:
             total += ticks
             if ended == at.DONE:
                 return int(step), int(total)
-            row = step >> 1
-            self.recover(event_of([each[row] if len(each) > 1 else each[0] for each in columns], vcpu), ended)
+            self.recover(_event(columns, step >> 1, vcpu), ended)
+
+    def walk_all(self, vcpu: int, columns: tuple[Array, ...]) -> int:
+        """Take all steps of a batch, those that are asked one after the other; return their ticks."""
+        rows = np.empty(len(columns[0]), dtype=np.int64)
+        asked, total = asked_rows(self.memory, columns, rows)
+        rows, number, ended = rows[:asked], 0, at.DONE
+        while True:
+            number, ticks, ended = serve_rows(self.memory, vcpu, columns, rows, number)
+            total += ticks
+            if ended == at.DONE:
+                return int(total)
+            self.recover(_event(columns, int(rows[number]), vcpu), ended)
 
     def recover(self, event: Event, ended: int) -> None:
         """Make room for a row, or say what is wrong with it."""
@@ -84,7 +95,7 @@ class CompiledMechanisms:
             try:
                 self.memory = grown(self.memory, int(entries), int(others))
             except MemoryError:
-                raise TooLargeError(f"no memory for {entries:,} more pages") from None
+                raise TooLargeError(f"no memory for {event.count:,} more pages") from None
         else:
             self._pricing.chain.serve(event, lambda _action, _n: None)
             raise ModelError(f"the kernel refuses a '{BY_CODE[event.kind].name}' of {event.size} instructions")
@@ -122,6 +133,8 @@ class CompiledWalker:
 
     def walk(self, step: int, stop: int, budget: int | None) -> tuple[int, int]:
         """Take steps; see ``stretch.Walker``."""
+        if budget is None and step == 0 and stop == 2 * len(self._columns[0]):
+            return stop, self._mechanisms.walk_all(self._vcpu, self._columns)
         limit = FITS_64_BITS if budget is None else min(budget, FITS_64_BITS)
         return self._mechanisms.walk(self._vcpu, self._columns, step, stop, limit)
 
@@ -141,6 +154,11 @@ def _read_only(column: Array) -> Array:
     """Let nobody write a column: it is of one type then, whoever made it, and the kernel is compiled once."""
     column.flags.writeable = False
     return column
+
+
+def _event(columns: tuple[Array, ...], row: int, vcpu: int) -> Event:
+    """Return a row as mechanisms see it."""
+    return event_of([each[row] if len(each) > 1 else each[0] for each in columns], vcpu)
 
 
 def event_of(row: Sequence[int], vcpu: int) -> Event:
