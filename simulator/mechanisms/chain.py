@@ -20,6 +20,7 @@ class Chain:
     def __init__(self, mechanisms: Iterable[Mechanism]) -> None:
         self.mechanisms = list(mechanisms)
         links = list(enumerate(self.mechanisms))
+        self._hearing = [(link, link[1].answers(), link[1].watches()) for link in links]
         self._readers: dict[int, list[_Link]] = {
             kind: readers for kind in BY_CODE if (readers := [(i, m) for i, m in links if kind in m.reads()])
         }
@@ -29,8 +30,10 @@ class Chain:
 
     def hearers(self, position: int, action: str) -> tuple[list[_Link], list[_Link]]:
         """Return who answers and who watches an action taken at a position."""
-        after = list(enumerate(self.mechanisms))[position + 1 :]
-        return [(i, m) for i, m in after if action in m.answers()], [(i, m) for i, m in after if action in m.watches()]
+        after = self._hearing[position + 1 :]
+        return [link for link, answers, _ in after if action in answers], [
+            link for link, _, watches in after if action in watches
+        ]
 
     def reads(self) -> frozenset[int]:
         """Return the codes of all event kinds that a mechanism serves."""
