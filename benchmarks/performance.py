@@ -87,6 +87,7 @@ def side_by_side(folder: Path, events: int) -> dict[str, float]:
             "DuckDB": lambda: rivals.duckdb_counts(path),
             "polars": lambda: rivals.polars_counts(path),
             "pandas": lambda: rivals.pandas_costs(path),
+            "reading": lambda: rivals.read_alone(path),
             "stateless": lambda: fast.run(Replay(stream, flat, rows=events)),
             "three stateless": lambda: fast.run_all([Replay(stream, flat, rows=events)] * 3),
             "native": lambda: fast.run(Replay(stream, three[0], rows=events)),

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import polars
+import pyarrow.parquet as pq
 
 
 def duckdb_counts(path: Path) -> None:
@@ -17,6 +18,11 @@ def duckdb_counts(path: Path) -> None:
 def polars_counts(path: Path) -> None:
     """Count events by kind."""
     polars.scan_parquet(path).group_by("kind").len().collect()
+
+
+def read_alone(path: Path) -> None:
+    """Read kinds and gaps."""
+    pq.read_table(path, columns=["kind", "user_ns"])
 
 
 def pandas_costs(path: Path) -> float:
