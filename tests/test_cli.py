@@ -561,3 +561,17 @@ def test_messages_about_a_recording_of_ones_own(folder: Path) -> None:
     assert "own.yaml:5:6: cut: the window ends at 0.02 s, and the recording at 0.000001 s already" in message
     (folder / "w.yaml").write_text(WORKLOAD + "copies: 2\n")
     assert "copies belong to a recording" in refused(vmmsim("show", "w.yaml", cwd=folder))
+
+
+def test_an_import_loads_neither_pandas_nor_what_reads_documents(tmp_path: Path) -> None:
+    """They take longer to load than some hundred thousand lines to import."""
+    sample = Path(__file__).parent / "data" / "compile-start.perf-script.txt"
+    code = (
+        "import sys; from simulator.cli.__main__ import main\n"
+        f"sys.argv[1:] = ['import', 'perf', {str(sample)!r}, '--out', {str(tmp_path / 'x.parquet')!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(*sorted({'pandas', 'yaml', 'simulator.spec.build'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stderr.strip() == ""

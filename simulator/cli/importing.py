@@ -74,7 +74,7 @@ def perf_data(
 
 def _import(read: Callable[[Progress | None], tuple[EventStream, ImportReport]], target: Path, as_json: bool) -> None:
     """Import with ``read``, write the stream to ``target``, and print what became of each line."""
-    from simulator.report.show import import_report
+    from simulator.report.imported import import_report
     from simulator.stream import check_stream_target, write_parquet
     from simulator.workload.importers.settle import COLUMNS
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from fractions import Fraction
 from pathlib import Path
 
 from rich.table import Table
 
-from simulator.report import show
 from simulator.report.tables import Column, Grid, grid_table, human_seconds
 from simulator.report.view import View
 from simulator.stream import Header
@@ -19,11 +18,20 @@ from simulator.workload.importers.perf import ImportReport
 
 def import_report(lines: ImportReport, header: Header, target: Path) -> View:
     """Show what became of each line of a recording; of exits, how long each took by reason."""
-    view = show.import_report(lines, header, target)
+    rows = [("events", name, f"{n:,}", "derived" if name in lines.derived else "") for name, n in lines.events.items()]
+    rows += [("lines without an event", name, f"{n:,}", "") for name, n in lines.without_event.items()]
+    rows += [("UNKNOWN lines", name, f"{n:,}", "") for name, n in lines.unknown.items()]
+    table = Grid((Column(""), Column("name"), Column("number", numeric=True), Column("")), rows)
+    text = (
+        f"{target}: {sum(lines.events.values()):,} events of {lines.lines:,} lines, {header.vcpus} virtual CPUs, "
+        f"{human_seconds(Fraction(header.recorded_ns, 10**9))} recorded"
+    )
+    data = {field.name: getattr(lines, field.name) for field in fields(lines)}
+    readable = {name: dict(value) if isinstance(value, Mapping) else value for name, value in data.items()}
+    notes = tuple(f"note: {note}" for note in lines.notes)
     exits = header.provenance.get("exits")
-    if not exits:
-        return view
-    return View((view.parts[0], _exits_table(exits), *view.parts[1:]), {**view.data, "exits": exits})
+    parts = (grid_table("Imported", table), *((_exits_table(exits),) if exits else ()), *notes, text)
+    return View(parts, {"out": str(target), **readable, **({"exits": exits} if exits else {})})
 
 
 def _exits_table(exits: Mapping[str, Mapping[str, int]]) -> Table:

@@ -1,11 +1,9 @@
-"""What `vmmsim show`, `list` and `import` print: a view has parts for people, and the same as data for programs."""
+"""What `vmmsim show` and `list` print: a view has parts for people, and the same as data for programs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from fractions import Fraction
 from pathlib import Path
 
 from rich.table import Table
@@ -19,7 +17,6 @@ from simulator.report.tables import (
     Grid,
     comparison_table,
     grid_table,
-    human_seconds,
     totals_table,
 )
 from simulator.report.view import View
@@ -30,9 +27,8 @@ from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.library import FOLDERS, DocumentKind, find, names, shown
 from simulator.spec.reader import load
 from simulator.spec.resolve import Resolver
-from simulator.stream import EventStream, Header, ParquetStream
+from simulator.stream import EventStream, ParquetStream
 from simulator.units import cycles
-from simulator.workload.importers.perf import ImportReport
 from simulator.workload.summary import Summary
 
 Plot = Callable[[Summary, str], None]
@@ -213,21 +209,3 @@ def _title(path: Path) -> str:
     except SimulatorError as error:
         return f"(cannot be read: {error})"
     return str(child.value) if child else ""
-
-
-def import_report(report: ImportReport, header: Header, target: Path) -> View:
-    """Show what became of each line of a recording."""
-    rows = [
-        ("events", name, f"{n:,}", "derived" if name in report.derived else "") for name, n in report.events.items()
-    ]
-    rows += [("lines without an event", name, f"{n:,}", "") for name, n in report.without_event.items()]
-    rows += [("UNKNOWN lines", name, f"{n:,}", "") for name, n in report.unknown.items()]
-    table = Grid((Column(""), Column("name"), Column("number", numeric=True), Column("")), rows)
-    text = (
-        f"{target}: {sum(report.events.values()):,} events of {report.lines:,} lines, {header.vcpus} virtual CPUs, "
-        f"{human_seconds(Fraction(header.recorded_ns, 10**9))} recorded"
-    )
-    data = {field.name: getattr(report, field.name) for field in fields(report)}
-    readable = {name: dict(value) if isinstance(value, Mapping) else value for name, value in data.items()}
-    notes = tuple(f"note: {note}" for note in report.notes)
-    return View((grid_table("Imported", table), *notes, text), {"out": str(target), **readable})

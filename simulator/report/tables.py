@@ -7,14 +7,12 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import pandas as pd
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from simulator.result import in_words
-
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import JustifyMethod
 
 Number: TypeAlias = int | Fraction | Decimal | float | str
@@ -35,7 +33,9 @@ def exact(value: Number) -> Fraction:
 
 def is_missing(value: Any) -> bool:
     """Whether a cell is empty: ``None``, not a number, or an empty text."""
-    return bool(pd.isna(value)) or value == ""
+    from pandas import isna
+
+    return bool(isna(value)) or value == ""
 
 
 def _rounded(value: Fraction, digits: int = 3) -> Decimal:
@@ -318,6 +318,8 @@ def comparison_grid(comparison: pd.DataFrame) -> Grid:
     A column for differences is there only where one of the quantities has them. A frame with a column ``experiment``
     has that first.
     """
+    from simulator.result import in_words
+
     differences = [human_difference(row) for row in records(comparison)]
     names = [name for name in ("experiment", "workload", "model", "quantity") if name in comparison]
     numbers = ["published", "modelled", "error", *(["difference"] if any(differences) else [])]

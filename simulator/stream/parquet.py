@@ -182,12 +182,19 @@ def _write(stream: EventStream, path: Path, used: set[str]) -> None:
         for vcpu in vcpus:
             for batch in stream.batches(vcpu):
                 arrays = [np.full(len(batch), vcpu, dtype="int32"), *(batch.column(name) for name in names)]
-                table = pa.table(list(map(pa.array, arrays)), schema=schema)
+                table = pa.Table.from_arrays(list(map(_arrow, arrays, schema.types)), schema=schema)
                 if written is not None:
                     written.result()
                 written = beside.submit(writer.write_table, table, row_group_size=ROWS_PER_BATCH)
         if written is not None:
             written.result()
+
+
+def _arrow(values: Array, of: pa.DataType) -> pa.Array:
+    """Return numbers as Arrow holds them; where it can, without ``pa.array``, which loads pandas."""
+    if values.dtype != of.to_pandas_dtype():
+        return pa.array(values).cast(of)
+    return pa.Array.from_buffers(of, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:
