@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import StreamError, did_you_mean
-from simulator.stream.columns import COLUMN, COLUMNS, ROWS_PER_BATCH, Batch
+from simulator.stream.columns import COLUMN, COLUMNS, ROWS_PER_BATCH, Array, Batch
 from simulator.stream.event_stream import EventStream, check_batch
 from simulator.stream.header import FORMAT_VERSION, Header
 

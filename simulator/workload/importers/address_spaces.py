@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from simulator.workload.importers.perf_text import CLONE, CLONE3, FORK, PAGE_BYTES, VFORK
+from simulator.workload.importers.perf_text import CLONE, CLONE3, FORK, PAGE_BYTES, VFORK, CounterHead
 from simulator.workload.importers.rows import Cause, Post, Rows
 
 FORKS = frozenset({CLONE, FORK, VFORK, CLONE3})
@@ -173,30 +173,28 @@ class Spaces:
         self._counters.pop(space.mm_id, None)
         return space
 
-    def counters(self, task: Task, mm_id: str, current: bool) -> Counters:
-        """Return whose counter a line tells of, seen while ``task`` runs."""
+    def change(self, task: Task, head: CounterHead, size: int) -> tuple[Counters, int]:
+        """Record a counter's new value in bytes, seen while ``task`` runs; return whose it is, and the change in pages.
+
+        A counter first seen in a space older than the recording tells no change: its base is unknown.
+        """
+        mm_id, current, counter = head
         counters = self._counters.get(mm_id)
         if counters is None or not counters.total:
             counters = self._adopt(task, mm_id, counters, current)
         if current and counters.space is not task.space:
             self._settle(task, counters)
-        return counters
-
-    def change(self, counters: Counters, counter: str, size: int) -> int:
-        """Record a counter's new value in bytes; return the change in pages.
-
-        A counter first seen in a space older than the recording tells no change: its base is unknown.
-        """
-        before = counters.sizes.get(counter)
-        counters.sizes[counter] = size
+        sizes = counters.sizes
+        before = sizes.get(counter)
+        sizes[counter] = size
         if before is None:
             if not counters.space.new:
                 self.unknown_bases += 1
                 counters.total += size
-                return 0
+                return counters, 0
             before = 0
         counters.total += size - before
-        return (size - before) // PAGE_BYTES
+        return counters, (size - before) // PAGE_BYTES
 
     def numbering(self) -> npt.NDArray[np.int64]:
         """Return the final number of each provisional one; the last element, reached by index -1, is -1."""

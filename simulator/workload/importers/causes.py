@@ -21,7 +21,7 @@ time, runs them as soon as the CPU is idle, so never later than recorded.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 
 from simulator.workload.importers.address_spaces import Space, Task
@@ -150,7 +150,7 @@ class Causes:
 
     def __init__(self, start: int) -> None:
         self.signals = Signals(start)
-        self.waits: Counter[str] = Counter()
+        self.waits: defaultdict[str, int] = defaultdict(int)
         self._requests: dict[tuple[str, int], Post | None] = {}
         self.reissued = 0
 

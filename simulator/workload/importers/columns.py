@@ -44,7 +44,7 @@ class Layouts(Generic[L]):
         fitting = dict.fromkeys(self._known, 0)
         for layout in self._known:
             if len(left):
-                rest = lines if len(left) == len(lines) else lines.take(pa.array(left))
+                rest = lines if len(left) == len(lines) else lines.take(as_indices(left))
                 fits = fill(left, rest, layout)
                 left, fitting[layout] = left[~fits], int(fits.sum())
         self._known.sort(key=fitting.__getitem__, reverse=True)
@@ -86,6 +86,26 @@ def halves(texts: Texts, pattern: str) -> tuple[Texts, Texts]:
 
 
 def as_numpy(column: Texts) -> npt.NDArray[Any]:
-    """Return a column's values."""
-    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return values
+    """Return the values of a column of numbers or truth values, none of which is null.
+
+    This and what follows is what Arrow's own conversions do, without loading pandas to see whether it is involved.
+    """
+    data, begin, count = column.buffers()[1], column.offset, len(column)
+    if not count:
+        return np.zeros(0, column.type.to_pandas_dtype())
+    if column.type == pa.bool_():
+        bits = np.unpackbits(np.frombuffer(data, np.uint8), count=begin + count, bitorder="little")
+        return bits[begin:].view(np.bool_)
+    return np.frombuffer(data, column.type.to_pandas_dtype(), count, begin * column.type.byte_width)
+
+
+def as_mask(chosen: Mask) -> Texts:
+    """Return truth values as a column."""
+    bits = pa.py_buffer(np.packbits(chosen, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(chosen), [None, bits])
+
+
+def as_indices(numbers: Matrix) -> Texts:
+    """Return whole numbers as a column."""
+    data = pa.py_buffer(np.ascontiguousarray(numbers, np.int64))
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, data])

@@ -87,8 +87,7 @@ class Rewriter:
         self._places = Memo(self._parse_place)
         self._seconds = Memo(_parse_seconds)
         self._events = Memo(_parse_event)
-        handlers = Handlers()
-        self._names = {name.partition(":")[2]: name for name in (*handlers.table(), *handlers.numbers_table())}
+        self._names = {name.partition(":")[2]: name for name in Handlers().table()}
 
     def rewrite(self, block: bytes) -> Rewritten:
         """Rewrite whole lines, each ended by a newline."""

@@ -2,8 +2,9 @@
 
 perf pads the parts of a line, so that nearly all lines of a file have the same *layout*: the place (comm, pid/tid,
 CPU), the time and the tracepoint stand in the same bytes. They are cut out of all lines of a block at once, and each
-different text of a place or tracepoint is read once a block. The few tracepoints that make up most lines have their
-fields read at once too. A line that does not fit (another layout, odd fields) is left to be read by itself.
+different text of a place or tracepoint is read once a block. The few tracepoints whose fields differ from line to line
+have them read at once too; of all others, each different text is read once a block. A line that does not fit
+(another layout, odd fields) is left to be read by itself.
 """
 
 from __future__ import annotations
@@ -21,8 +22,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simulator.workload.importers import perf_text
-from simulator.workload.importers.columns import LONGEST, Layouts, Mask, Texts, as_numpy, different, halves, lines_of
-from simulator.workload.importers.perf_text import PAGE_SHIFT, CounterHead, Layout, Memo
+from simulator.workload.importers.columns import (
+    LONGEST,
+    Layouts,
+    Mask,
+    Texts,
+    as_mask,
+    as_numpy,
+    different,
+    halves,
+    lines_of,
+)
+from simulator.workload.importers.perf_text import PAGE_SHIFT, Layout, Memo
 from simulator.workload.importers.spool import Matrix
 
 _PLACE = re.compile(rb"\s{0,64}\S(?:.{0,62}\S)?\s{1,64}\d{1,9}/\d{1,9}\s{1,64}\[\d{1,9}\]")
@@ -33,16 +44,20 @@ _SYSCALL_BYTES = 7  # up to the blank after a number of three digits
 _NS_DIGITS = 9
 ODD = -1
 
+COLUMNS = PLACE, NAME, TIME, A, B = range(5)
+"""The columns of a block."""
+NUMBERS = -1
+"""Says of a tracepoint that all its fields are numbers."""
+
 
 @dataclass(slots=True)
 class Block:
     """Some lines, as columns.
 
-    ``place`` and ``name`` are indices into the different texts of places and tracepoints (``places``, ``names``), and
-    ``time`` is in nanoseconds. ``a``, ``b`` and ``c`` are the numbers of the fields where the tracepoint is one that is
-    read here; else ``a`` is the index of the fields in ``texts``. All are ``ODD`` for a line that has to be read by
-    itself. ``heads`` are the different heads of memory counters. ``repeats`` are lines that are equal to the line
-    before. ``columns`` has place, name, time, a, b and c, one row each.
+    ``columns`` has, one row each: place and name, which are indices into the different texts of places and tracepoints
+    (``places``, ``names``); the time in nanoseconds; and the fields ``A`` and ``B``, numbers. Of each name, ``meant``
+    says which of these two holds an index into ``meanings`` in place of a number, if one does. A line that has to be
+    read by itself is ``ODD`` in all columns. ``repeats`` are lines that are equal to the line before.
     """
 
     data: bytes
@@ -51,19 +66,27 @@ class Block:
     columns: Matrix
     places: list[bytes] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)
-    heads: list[CounterHead] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    meant: list[int] = field(default_factory=list)
+    meanings: list[Any] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.edges) - 1
+        return len(self.columns[NAME])
 
     def line(self, number: int) -> bytes:
         """Return one line, by its number from 0, without its newline."""
         return self.data[self.edges[number] : self.edges[number + 1] - 1]
 
+    def fields(self, column: int) -> list[Any]:
+        """Return one of the columns of fields, with meanings in place of indices."""
+        fields = self.columns[column].astype(object)
+        where = np.array([*(meant == column for meant in self.meant), False])[self.columns[NAME]]
+        if where.any():
+            fields[where] = np.fromiter(self.meanings, object, len(self.meanings))[self.columns[column, where]]
+        return list(fields)
 
-Read = Callable[[Block, Texts], tuple[Any, Any, Any, Any]]
-"""Reads the fields of one tracepoint's lines: three columns of numbers, and for which lines they do not hold.
+
+Read = Callable[[Block, Texts], tuple[Any, Any, Any]]
+"""Reads the fields of one tracepoint's lines: two columns of numbers, and for which lines they do not hold.
 
 Raises one of ``UNREADABLE`` if that cannot be said.
 """
@@ -75,26 +98,27 @@ class Columns:
 
     def __init__(self) -> None:
         self._layouts: Layouts[Layout] = Layouts()
-        self._readers: dict[str, Read] = {
-            "raw_syscalls:sys_enter": self._syscall_enter,
-            "raw_syscalls:sys_exit": self._syscall_exit,
-            "exceptions:page_fault_user": self._fault,
-            "exceptions:page_fault_kernel": self._fault,
-            "kmem:rss_stat": self._counter,
-            "tlb:tlb_flush": self._flush,
+        self._readers: dict[str, tuple[Read, int]] = {
+            "raw_syscalls:sys_enter": (self._syscall_enter, NUMBERS),
+            "raw_syscalls:sys_exit": (self._syscall_exit, NUMBERS),
+            "exceptions:page_fault_user": (self._fault, B),
+            "exceptions:page_fault_kernel": (self._fault, B),
+            "kmem:rss_stat": (self._counter, B),
+            "msr:read_msr": (self._msr, A),
+            "msr:write_msr": (self._msr, A),
         }
         self._seconds = Memo(_parse_seconds)
         self._syscalls = Memo(_parse_syscall)
         self._clones = Memo(_parse_clone)
-        self._flushes = Memo(_parse_flush)
-        self._fault_ends = Memo(perf_text.parse_fault_end)
-        self._counter_heads = Memo(perf_text.parse_counter_head)
+        self._fault_ends = Memo(_readable(lambda text: perf_text.parse_fault_end(text.removesuffix("\n"))))
+        self._counters = Memo(_readable(perf_text.parse_counter_head))
+        self._registers = Memo(_readable(perf_text.parse_msr))
         self._last_line = b""
 
     def split(self, data: bytes) -> Block:
         """Split whole lines, each ended by a newline, into columns."""
         lines, edges = lines_of(data)
-        block = Block(data, edges, self._repeats(lines), np.full((6, len(lines)), ODD, np.int64))
+        block = Block(data, edges, self._repeats(lines), np.full((len(COLUMNS), len(lines)), ODD, np.int64))
         self._layouts.fit(lines, partial(self._fill, block), lambda number: self._layout(block.line(number)))
         return block
 
@@ -116,88 +140,102 @@ class Columns:
         name, names = different(pc.binary_slice(lines, layout.time_end, layout.fields))
         second, seconds = different(pc.binary_slice(lines, layout.place_end, layout.time_end - _NS_DIGITS))
         ns = pc.binary_slice(lines, layout.time_end - _NS_DIGITS, layout.time_end).view(pa.string())
-        fits = as_numpy(pc.ascii_is_decimal(ns)) & as_numpy(pc.equal(pc.binary_length(ns), _NS_DIGITS))
+        fits = as_numpy(pc.ascii_is_decimal(ns)) & (as_numpy(pc.binary_length(ns)) == _NS_DIGITS)
         if not fits.all():
-            ns = pc.if_else(pa.array(fits), ns, "0")
+            ns = pc.if_else(as_mask(fits), ns, pa.scalar("0"))
         time = np.array([self._seconds[text] for text in seconds], np.int64)[second] + as_numpy(pc.cast(ns, pa.int64()))
         fits &= time >= 0
         fits &= as_numpy(pc.binary_length(lines)) <= LONGEST
         fits &= np.array([_PLACE.fullmatch(text) is not None for text in places], bool)[place]
         fits &= np.array([_NAME.fullmatch(text) is not None for text in names], bool)[name]
         found = np.stack((place + len(block.places), name + len(block.names), time))
-        block.columns[:3, where[fits]] = found[:, fits]
+        block.columns[: TIME + 1, where[fits]] = found[:, fits]
         block.places += places
         block.names += names
-        as_text = fits.copy()
+        others = np.zeros(len(names), bool)  # the tracepoints of which each different text is read once
         for index, text in enumerate(names):
-            read = self._readers.get(parse_name(text))
+            tracepoint = parse_name(text)
+            read, meant = self._readers.get(tracepoint, (None, A))
             if read is not None:
                 own = fits & (name == index)
-                as_text &= ~own
-                fields = pc.binary_slice(lines.filter(pa.array(own)), layout.fields, LONGEST).view(pa.string())
+                fields = pc.binary_slice(lines.filter(as_mask(own)), layout.fields, LONGEST).view(pa.string())
                 self._fill_numbers(read, block, where[own], fields)
-        texts = pc.binary_slice(lines.filter(pa.array(as_text)), layout.fields, LONGEST).to_pylist()
-        block.columns[3, where[as_text]] = np.arange(len(block.texts), len(block.texts) + len(texts))
-        block.texts += [text[:-1].decode("utf-8", errors="backslashreplace") for text in texts]
+            elif perf_text.parser(tracepoint) is not None:
+                others[index] = True
+            else:
+                meant = NUMBERS
+            block.meant.append(meant)
+        own = fits & others[name]
+        self._fill_meanings(block, where[own], lines.filter(as_mask(own)), layout)
         return np.asarray(fits, bool)
 
     def _fill_numbers(self, read: Read, block: Block, where: Matrix, fields: Texts) -> None:
-        """Fill the numbers of the lines of one tracepoint; those that cannot be read here become odd."""
+        """Fill the fields of the lines of one tracepoint; those that cannot be read here become odd."""
         try:
-            a, b, c, odd = read(block, fields)
+            a, b, odd = read(block, fields)
         except UNREADABLE:
             block.columns[:, where] = ODD
         else:
-            block.columns[3, where], block.columns[4, where], block.columns[5, where] = a, b, c
+            block.columns[A, where], block.columns[B, where] = a, b
             block.columns[:, where[odd]] = ODD
 
-    # The fields of the commonest tracepoints; what the numbers are says the handler of each.
+    def _fill_meanings(self, block: Block, where: Matrix, lines: Texts, layout: Layout) -> None:
+        """Fill the fields of lines of several tracepoints with what they mean; those that mean nothing become odd."""
+        text, texts = different(pc.binary_slice(lines, layout.time_end, LONGEST))
+        cut = layout.fields - layout.time_end
+        numbers = np.array([self._add(block, _parse_fields(text[:cut], text[cut:-1])) for text in texts], np.int64)
+        block.columns[A, where] = numbers[text]
+        block.columns[:, where[numbers[text] == ODD]] = ODD
 
-    def _syscall_exit(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
+    @staticmethod
+    def _add(block: Block, meaning: Any) -> int:
+        """Return the index of a meaning that is new to the block; ``ODD`` for what could not be read."""
+        if meaning is UNREAD:
+            return ODD
+        block.meanings.append(meaning)
+        return len(block.meanings) - 1
+
+    # The fields of the tracepoints that are read here; what the numbers are says the handler of each.
+
+    def _syscall_exit(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any]:
         number, texts = different(pc.binary_slice(fields.view(pa.binary()), 0, _SYSCALL_BYTES))
         numbers = np.array([self._syscalls[text] for text in texts], np.int64)[number]
-        return numbers, 0, 0, numbers < 0
+        return numbers, 0, numbers < 0
 
-    def _syscall_enter(self, block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
-        numbers, _, _, odd = self._syscall_exit(block, fields)
+    def _syscall_enter(self, block: Block, fields: Texts) -> tuple[Any, Any, Any]:
+        numbers, _, odd = self._syscall_exit(block, fields)
         shares = np.isin(numbers, perf_text.SHARE_SPACE)
         for row in np.flatnonzero(numbers == perf_text.CLONE).tolist():
             flags = self._clones[fields[row].as_py().partition(",")[0]]
             shares[row], odd[row] = flags > 0, flags < 0
-        return numbers, shares, 0, odd
+        return numbers, shares, odd
 
-    def _fault(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
+    def _fault(self, block: Block, fields: Texts) -> tuple[Any, Any, Any]:
         odd = ~as_numpy(pc.starts_with(fields, "address=0x"))
         address, end = halves(fields, " ip=")
-        end, texts = different(end)
-        sites, codes = np.array([self._fault_end(text) for text in texts], np.int64).reshape(-1, 2).T
+        known = self._known(block, end, self._fault_ends)
         pages = as_numpy(pc.cast(pc.utf8_slice_codeunits(address, len("address=")), pa.uint64())) >> PAGE_SHIFT
-        return pages, sites[end], codes[end], odd | (codes[end] < 0)
+        return pages, known, odd | (known < 0)
 
-    def _counter(self, block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
+    def _counter(self, block: Block, fields: Texts) -> tuple[Any, Any, Any]:
         odd = ~as_numpy(pc.ends_with(fields, "B\n"))
         head, size = halves(fields, " size=")
-        head, texts = different(head)
-        known = np.array([self._counter_head(block, text) for text in texts], np.int64)[head]
-        return as_numpy(pc.cast(pc.utf8_slice_codeunits(size, 0, -len("B\n")), pa.int64())), known, 0, odd | (known < 0)
+        known = self._known(block, head, self._counters)
+        return as_numpy(pc.cast(pc.utf8_slice_codeunits(size, 0, -len("B\n")), pa.int64())), known, odd | (known < 0)
 
-    def _flush(self, _block: Block, fields: Texts) -> tuple[Any, Any, Any, Any]:
-        flush, texts = different(fields)
-        pages, reasons = np.array([self._flushes[text] for text in texts], np.int64).reshape(-1, 2).T[:, flush]
-        return pages, reasons, 0, reasons < 0
+    def _msr(self, block: Block, fields: Texts) -> tuple[Any, Any, Any]:
+        register, _ = halves(fields, ", value ")
+        known = self._known(block, register, self._registers)
+        return known, 0, known < 0
 
-    def _fault_end(self, text: str) -> tuple[int, int]:
-        try:
-            return self._fault_ends[text.removesuffix("\n")]
-        except ValueError:
-            return ODD, ODD
+    def _known(self, block: Block, parts: Texts, memo: Memo[str, Any]) -> Matrix:
+        """Return for each text the index of what it means (``ODD`` if nothing); each different one is read once."""
+        part, texts = different(parts)
+        return np.array([self._add(block, memo[text]) for text in texts], np.int64)[part]
 
-    def _counter_head(self, block: Block, text: str) -> int:
-        try:
-            block.heads.append(self._counter_heads[text])
-        except ValueError:
-            return ODD
-        return len(block.heads) - 1
+
+UNREAD = object()
+"""What a text means that cannot be read."""
 
 
 def parse_name(text: bytes) -> str:
@@ -207,6 +245,24 @@ def parse_name(text: bytes) -> str:
     'msr:read_msr'
     """
     return text.decode("utf-8", errors="backslashreplace").strip(": ")
+
+
+def _parse_fields(name: bytes, fields: bytes) -> Any:
+    """Return what the fields of a line mean, ``UNREAD`` if they cannot be read."""
+    parse = perf_text.parser(parse_name(name))
+    return _readable(parse)(fields.decode("utf-8", errors="backslashreplace")) if parse is not None else UNREAD
+
+
+def _readable(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return what reads a text as ``parse`` does, and says where it cannot."""
+
+    def read(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError:
+            return UNREAD
+
+    return read
 
 
 def _parse_seconds(text: bytes) -> int:
@@ -226,10 +282,3 @@ def _parse_clone(text: str) -> int:
         return int(perf_text.parse_syscall(text)[1])
     except ValueError:
         return ODD
-
-
-def _parse_flush(text: str) -> tuple[int, int]:
-    try:
-        return perf_text.parse_tlb_flush(text)
-    except ValueError:
-        return ODD, ODD

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import numpy as np
 
-from simulator.workload.importers.perf_columns import Block
+from simulator.workload.importers.perf_columns import COLUMNS, NUMBERS, A, Block
 from simulator.workload.importers.perf_text import Place
-
-_COLUMNS = 6
 
 
 class Lines:
@@ -22,33 +21,35 @@ class Lines:
         self._columns = array("q")
         self._places: dict[Place, int] = {}
         self._names: dict[str, int] = {}
-        self._texts: list[str] = []
+        self._meant: set[str] = set()
+        self._meanings: list[Any] = []
 
     def numbers(self, place: Place, name: str, time: int, a: int, b: int = 0) -> None:
-        """Add a line (``time`` in ns) of a tracepoint whose fields are numbers (``Handlers.numbers_table``)."""
+        """Add a line (``time`` in ns) of a tracepoint whose fields are numbers to its handler."""
         places, names = self._places, self._names
         if place not in places:
             places[place] = len(places)
         if name not in names:
             names[name] = len(names)
-        self._columns.extend((places[place], names[name], time, a, b, 0))
+        self._columns.extend((places[place], names[name], time, a, b))
 
-    def text(self, place: Place, name: str, time: int, fields: str) -> None:
-        """Add a line (``time`` in ns) of a tracepoint whose fields are text (``Handlers.table``)."""
-        self._texts.append(fields)
-        self.numbers(place, name, time, len(self._texts) - 1)
+    def meaning(self, place: Place, name: str, time: int, meaning: Any) -> None:
+        """Add a line (``time`` in ns) of a tracepoint whose fields are one thing to its handler (``PARSERS``)."""
+        self._meant.add(name)
+        self._meanings.append(meaning)
+        self.numbers(place, name, time, len(self._meanings) - 1)
 
     def take(self) -> Block:
         """Return the lines so far, which are no longer held."""
-        columns = np.array(self._columns, np.int64).reshape(-1, _COLUMNS).T
         block = Block(
             data=b"",
-            edges=np.zeros(columns.shape[1] + 1, np.int32),
+            edges=np.zeros(1, np.int32),
             repeats=frozenset(),
-            columns=columns,
+            columns=np.array(self._columns, np.int64).reshape(-1, len(COLUMNS)).T,
             places=[_written(place).encode() for place in self._places],
             names=[name.encode() for name in self._names],
-            texts=self._texts,
+            meant=[A if name in self._meant else NUMBERS for name in self._names],
+            meanings=self._meanings,
         )
         self._empty()
         return block

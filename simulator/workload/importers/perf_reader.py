@@ -5,16 +5,19 @@ Lines come by the block, split into columns (``perf_columns``); those that do no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from operator import length_hint
 from pathlib import Path
 from struct import error as StructError  # noqa: N812
+from typing import Any
+
+import numpy as np
 
 from simulator.errors import StreamError
 from simulator.workload.importers import perf_text
-from simulator.workload.importers.causes import BY_INTERRUPT, BY_KERNEL, BY_UNKNOWN, IDLE_TASK, Causes, Cpu, Place
-from simulator.workload.importers.perf_columns import Block, parse_name
-from simulator.workload.importers.perf_handlers import Handler, Handlers, NumbersHandler, nothing
+from simulator.workload.importers.causes import BY_KERNEL, BY_UNKNOWN, BY_USER, IDLE_TASK, Causes, Cpu, Place
+from simulator.workload.importers.perf_columns import NAME, PLACE, TIME, A, B, Block, parse_name
+from simulator.workload.importers.perf_handlers import Handler, Handlers, nothing
 from simulator.workload.importers.perf_text import MEMO_TEXTS, Head
 from simulator.workload.importers.spool import BUFFER_BYTES
 
@@ -28,26 +31,21 @@ MOST_LATE_NS = 10**6
 
 @dataclass(slots=True, eq=False)
 class Tracepoint:
-    """One tracepoint of the file: who reads its lines, what they end, how many there were without and with an event.
-
-    Its fields are numbers for ``numbers``, if that is there, else text for ``handler``.
-    """
+    """One tracepoint of the file: who handles its lines, what they end; how many there were, and with an event."""
 
     name: str
     handler: Handler
-    numbers: NumbersHandler | None
     ends: int
-    counts: list[int] = field(default_factory=lambda: [0, 0])
+    lines: int = 0
+    events: int = 0
 
     @property
     def known(self) -> bool:
         """Whether the importer knows what it means."""
         return self.ends != BY_UNKNOWN
 
-    @property
-    def lines(self) -> int:
-        """The number of its lines."""
-        return sum(self.counts)
+
+_NONE = Tracepoint("", nothing, BY_UNKNOWN)
 
 
 class Reader(Handlers):
@@ -67,8 +65,6 @@ class Reader(Handlers):
         self.late = self.most_late_ns = 0
         self._moved: dict[int, tuple[int, int]] = {}
         self._names: dict[bytes, Tracepoint] = {}
-        self._table = self.table()
-        self._numbers_table = self.numbers_table()
 
     def read(self, block: Block) -> None:
         """Read some lines.
@@ -76,45 +72,66 @@ class Reader(Handlers):
         Raises:
             StreamError: time runs backward.
         """
-        self._heads = block.heads
         self._known = places = [self._places.get(text) for text in block.places]
         self._present = {text: number for number, text in enumerate(block.places)}
-        names = [self._names.get(text) for text in block.names]
-        texts, latest = block.texts, self.latest
-        for number, (at, name, now, a, b, c) in enumerate(zip(*block.columns.tolist(), strict=True)):
+        tracepoints = self._count(block)
+        handlers = [tracepoint.handler for tracepoint in tracepoints]
+        ends = [tracepoint.ends for tracepoint in tracepoints]
+        with_event = [0] * len(tracepoints)
+        latest = max(self.latest, 0)
+        times = iter(block.columns[TIME].tolist())
+        place_and_name = block.columns[[PLACE, NAME]].tolist()
+        for at, name, now, a, b in zip(*place_and_name, times, block.fields(A), block.fields(B), strict=True):
             try:
-                if now < 0:
-                    head = self._head(number, block.line(number), latest)
-                    latest = head.time
-                    self._read_alone(head)
-                    continue
-                place, tracepoint = places[at], names[name]
-                if place is None or tracepoint is None:
+                if now < latest:
+                    number = len(block) - length_hint(times) - 1
+                    if now < 0:
+                        head = self._head(number, block.line(number), latest)
+                        latest = head.time
+                        self._read_alone(head)
+                        continue
+                    self._note_late(number, places[at] or self._place(block.places[at], now), latest, now)
+                    now = latest  # noqa: PLW2901
+                latest = now  # also if its fields cannot be read: time has passed
+                place = places[at]
+                if place is None:
                     place = places[at] = self._place(block.places[at], now)
-                    tracepoint = names[name] = self._tracepoint(block.names[name])
-                if now >= latest:
-                    latest = now  # also if its fields cannot be read: time has passed
-                else:
-                    self._note_late(number, place, latest, now)
                 cpu = place.cpu
                 if cpu.place is not place:
-                    self._arrive(place, tracepoint, latest)
-                if tracepoint.ends == BY_KERNEL and not cpu.is_idle:  # most lines: what `elapse` does, at once
-                    cpu.kernel += latest - cpu.now
-                    cpu.now = latest
+                    self._arrive(place, tracepoints[name], now)
+                # most lines end a gap of the kernel's, or of a user's: what `elapse` does, at once
+                if cpu.is_idle or ends[name] > BY_USER:
+                    cpu.elapse(now, ends[name])
+                elif ends[name] == BY_KERNEL:
+                    cpu.kernel += now - cpu.now
+                    cpu.now = now
                 else:
-                    cpu.elapse(latest, tracepoint.ends)
-                if tracepoint.numbers is not None:
-                    event = tracepoint.numbers(cpu, a, b, c)
-                else:
-                    event = tracepoint.handler(cpu, texts[a])
-                tracepoint.counts[event] += 1
+                    task = cpu.task
+                    task.user_mode = task.seen_in_user_mode = True
+                    cpu.interrupt_context = False
+                    cpu.interrupts = 0
+                    cpu.user += now - cpu.now
+                    cpu.now = now
+                with_event[name] += handlers[name](cpu, a, b)
             except (ValueError, StructError) as error:
-                self._not_read(number, block, error)
+                self._not_read(len(block) - length_hint(times) - 1, block, error)
+        for tracepoint, events in zip(tracepoints, with_event, strict=True):
+            tracepoint.events += events
         self.latest = latest
         self.lines += len(block)
         self.repeated += len(block.repeats)
         self._spill()
+
+    def _count(self, block: Block) -> list[Tracepoint]:
+        """Return the tracepoints of a block's names, with its lines counted; a name without a line is none."""
+        names = block.columns[NAME]
+        lines = np.bincount(names[names >= 0], minlength=len(block.names)).tolist()
+        found = []
+        for name, count in zip(block.names, lines, strict=True):
+            tracepoint = self._tracepoint(name) if count else _NONE
+            tracepoint.lines += count
+            found.append(tracepoint)
+        return found
 
     def _head(self, number: int, line: bytes, latest: int) -> Head:
         """Read the head of a line that is not in the columns."""
@@ -131,11 +148,11 @@ class Reader(Handlers):
         if place.cpu.place is not place and (place.named or not place.cpu.begun):
             self._arrive(place, tracepoint, head.time)
         place.cpu.elapse(head.time, tracepoint.ends)
-        if tracepoint.numbers is not None:
-            event = tracepoint.numbers(place.cpu, *self.numbers(tracepoint.name, head.fields))
-        else:
-            event = tracepoint.handler(place.cpu, head.fields)
-        tracepoint.counts[event] += 1
+        parse = perf_text.parser(tracepoint.name)
+        meaning: Any = parse(head.fields) if parse is not None else 0
+        a, b = meaning if tracepoint.name in perf_text.PAIRS else (meaning, 0)
+        tracepoint.events += tracepoint.handler(place.cpu, a, b)
+        tracepoint.lines += 1
 
     def _spill(self) -> None:
         """Keep the rows in memory few, whatever the number of CPUs."""
@@ -174,23 +191,9 @@ class Reader(Handlers):
                 self._names.clear()
             name = parse_name(text)
             if name not in self.tracepoints:
-                self.tracepoints[name] = self._make_tracepoint(name)
+                self.tracepoints[name] = Tracepoint(name, *self.handler(name))
             self._names[text] = self.tracepoints[name]
         return self._names[text]
-
-    def _make_tracepoint(self, name: str) -> Tracepoint:
-        if name in self._numbers_table:
-            numbers, ends = self._numbers_table[name]
-            return Tracepoint(name, nothing, numbers, ends)
-        if name in self._table:
-            handler, ends = self._table[name]
-            return Tracepoint(name, handler, None, ends)
-        vector, _, edge = name.removeprefix("irq_vectors:").rpartition("_")
-        if name.startswith("irq_vectors:") and edge == "entry":
-            return Tracepoint(name, partial(self._vector_entry, vector), None, BY_INTERRUPT)
-        if name.startswith("irq_vectors:") and edge == "exit":
-            return Tracepoint(name, partial(self._vector_exit, vector), None, BY_KERNEL)
-        return Tracepoint(name, nothing, None, BY_UNKNOWN)
 
     def _arrive(self, place: Place, tracepoint: Tracepoint, now: int) -> None:
         """Follow a CPU to a line of another task, or of one with another name, than the line before."""
@@ -228,6 +231,9 @@ class Reader(Handlers):
     def _not_read(self, number: int, block: Block, error: Exception) -> None:
         if isinstance(error, StreamError):
             raise error
+        name = block.columns[NAME, number]
+        if name >= 0:
+            self._tracepoint(block.names[name]).lines -= 1
         self.unreadable += 1
         self.repeated -= number in block.repeats
         if self.first_unreadable is None:

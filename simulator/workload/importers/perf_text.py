@@ -7,8 +7,8 @@ Every parser here raises ValueError for fields that it cannot read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 PAGE_SHIFT = 12
 PAGE_BYTES = 1 << PAGE_SHIFT
@@ -135,15 +135,15 @@ class Memo(dict[K, V]):
         return value
 
 
-def parse_fault(fields: str) -> tuple[int, int, int]:
-    """Return page number, code address (each -1 if told as a symbol) and x86 error code of a page fault.
+def parse_fault(fields: str) -> tuple[int, tuple[int, int]]:
+    """Return page number (-1 if told as a symbol), and code address and x86 error code of a page fault.
 
     >>> parse_fault("address=0x7ffce1f19279 ip=_copy_to_user error_code=0x2")
-    (34356469529, -1, 2)
+    (34356469529, (-1, 2))
     """
     address, _, end = fields.partition(" ip=")
     page = int(address[8:], 16) >> PAGE_SHIFT if address.startswith("address=0x") else -1
-    return page, *parse_fault_end(end)
+    return page, parse_fault_end(end)
 
 
 def parse_fault_end(text: str) -> tuple[int, int]:
@@ -159,14 +159,15 @@ def parse_fault_end(text: str) -> tuple[int, int]:
     return int(site, 16) & _BITS_63 if site.startswith("0x") else -1, code
 
 
-def parse_counter(fields: str) -> tuple[CounterHead, int]:
-    """Return which memory counter changed (``kmem:rss_stat``), and its size now, in bytes.
+def parse_counter(fields: str) -> tuple[int, CounterHead]:
+    """Return the size of a memory counter (``kmem:rss_stat``), in bytes, and which counter it is.
 
     >>> parse_counter("mm_id=7 curr=1 type=MM_FILEPAGES size=8192B")
-    (('7', True, 'MM_FILEPAGES'), 8192)
+    (8192, ('7', True, 'MM_FILEPAGES'))
     """
     head, _, size = fields.rpartition(" size=")
-    return parse_counter_head(head), int(size[:-1])
+    counter = parse_counter_head(head)
+    return int(size[:-1]), counter
 
 
 def parse_counter_head(text: str) -> CounterHead:
@@ -226,6 +227,11 @@ def parse_fork(fields: str) -> tuple[str, int]:
     return comm, int(pid)
 
 
+def parse_exit(fields: str) -> bool:
+    """Return whether a task that exits may be its process's last; newer kernels have the field ``group_dead``."""
+    return "group_dead=false" not in fields
+
+
 def parse_tlb_flush(fields: str) -> tuple[int, int]:
     """Return the number of pages flushed (-1: all) and the number of the reason."""
     pages, reason = _fields(_TLB_FLUSH, fields)
@@ -255,3 +261,53 @@ def _fields(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
     if match is None:
         raise ValueError(text)
     return match.groups()
+
+
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "raw_syscalls:sys_enter": parse_syscall,
+    "raw_syscalls:sys_exit": parse_syscall,
+    "exceptions:page_fault_user": parse_fault,
+    "exceptions:page_fault_kernel": parse_fault,
+    "kmem:rss_stat": parse_counter,
+    "tlb:tlb_flush": parse_tlb_flush,
+    "sched:sched_switch": parse_switch,
+    "sched:sched_waking": parse_wake,
+    "sched:sched_wakeup_new": parse_wake,
+    "sched:sched_process_fork": parse_fork,
+    "sched:sched_process_exit": parse_exit,
+    "irq:irq_handler_entry": parse_handler,
+    "irq:irq_handler_exit": parse_handler,
+    "block:block_rq_issue": parse_issue,
+    "block:block_rq_complete": parse_complete,
+    "msr:read_msr": parse_msr,
+    "msr:write_msr": parse_msr,
+}
+"""What reads the fields of each tracepoint that has any of use; vectors of interrupts are told by their names."""
+PAIRS = (
+    "raw_syscalls:sys_enter",
+    "raw_syscalls:sys_exit",
+    "exceptions:page_fault_user",
+    "exceptions:page_fault_kernel",
+    "kmem:rss_stat",
+)
+"""Tracepoints whose fields are two things to their handlers; those of all others are one."""
+_VECTORS = "irq_vectors:"
+
+
+def parser(name: str) -> Callable[[str], Any] | None:
+    """Return what reads the fields of a tracepoint; None if they are not needed.
+
+    >>> parser("irq_vectors:local_timer_entry")("vector=236")
+    236
+    """
+    return parse_vector if vector_edge(name) is not None else PARSERS.get(name)
+
+
+def vector_edge(name: str) -> tuple[str, str] | None:
+    """Return the interrupt vector of a tracepoint, and whether its lines are of an ``entry`` or an ``exit``.
+
+    >>> vector_edge("irq_vectors:call_function_entry"), vector_edge("irq:softirq_entry")
+    (('call_function', 'entry'), None)
+    """
+    vector, _, edge = name.removeprefix(_VECTORS).rpartition("_")
+    return (vector, edge) if name.startswith(_VECTORS) and edge in ("entry", "exit") else None

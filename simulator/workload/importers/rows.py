@@ -92,7 +92,8 @@ class Signals:
 class Rows:
     """The rows of one virtual CPU, and the time since the last of them by mode (``user``, ``kernel``, ``idle``), ns.
 
-    ``now`` is the time of the line being read (ns) and ``tid`` the task that runs. ``table`` has the rows themselves,
+    ``now`` is the time of the line being read (ns) and ``tid`` the task that runs. ``next_row`` is the number that the
+    next row will have. ``table`` has the rows themselves,
     and ``buffer`` is its buffer. ``idle_rows`` are rows (number, time) of the present idle time since its last halt.
     ``unanchored`` is a signal and its time: the next row waits for it until its own recorded time. ``fault`` is the
     latest fault (page, space), and ``answered`` whether a counter has told what it set. ``implied`` is the page-table
@@ -102,7 +103,7 @@ class Rows:
 
     __slots__ = (
         *("now", "tid", "user", "kernel", "idle", "is_idle", "idle_rows", "unanchored", "implied", "fault", "answered"),
-        *("waits", "posts", "kernel_rows", "ends", "table", "buffer"),
+        *("waits", "posts", "kernel_rows", "ends", "table", "buffer", "next_row"),
     )
 
     def __init__(self, start: int) -> None:
@@ -121,11 +122,7 @@ class Rows:
         self.ends = Later(1)
         self.table = Table(_ROW_BYTES)
         self.buffer = self.table.buffer
-
-    @property
-    def next_row(self) -> int:
-        """The number that the next row will have."""
-        return self.table.spooled + len(self.buffer) // _ROW_BYTES
+        self.next_row = 0
 
     def event(self, kind: int, number: int = -1, device: int = -1, size: int = -1) -> None:
         """Append an event at the present moment."""
@@ -135,7 +132,8 @@ class Rows:
         self.user = self.kernel = self.idle = 0
         self.fault = None
         if self.is_idle:
-            self.idle_rows.append((self.next_row - 1, self.now))
+            self.idle_rows.append((self.next_row, self.now))
+        self.next_row += 1
 
     def task_event(self, kind: int, task: int) -> None:
         """Append an event at the present moment that names another task than the running one."""
@@ -150,15 +148,18 @@ class Rows:
         self.buffer += pack(kind, count, self.user, self.kernel, self.idle, self.tid, space, page, site, -1, -1, -1)
         self.user = self.kernel = self.idle = 0
         if self.is_idle:
-            self.idle_rows.append((self.next_row - 1, self.now))
+            self.idle_rows.append((self.next_row, self.now))
+        self.next_row += 1
 
     def event_at_last_row(self, kind: int, number: int = -1, device: int = -1) -> None:
         """Append an event at the moment of the last row; the time since then stays the gap of the next row."""
         self.buffer += pack(kind, 1, 0, 0, 0, self.tid, -1, -1, -1, -1, device, number)
+        self.next_row += 1
 
     def memory_event_at_last_row(self, kind: int, space: int, page: int = -1) -> None:
         """Append an event of the address translation at the moment of the last row."""
         self.buffer += pack(kind, 1, 0, 0, 0, self.tid, space, page, -1, -1, -1, -1)
+        self.next_row += 1
 
     def halt(self) -> bool:
         """Append a halt at the last row's moment, where an idle CPU has rows and time has passed since the last."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from array import array
 from collections.abc import Iterator
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -79,17 +79,18 @@ class Table:
 class Later:
     """What becomes known of rows after they were appended: numbers by row; of two for one row, the later counts."""
 
-    __slots__ = ("_numbers", "_width")
+    __slots__ = ("_data", "_pack", "_width")
 
     def __init__(self, width: int) -> None:
-        self._numbers = array("q")
+        self._data = bytearray()
+        self._pack = Struct(f"{width}q").pack
         self._width = width
 
     def add(self, row: int, *values: int) -> None:
         """Note ``values``, one less than the width, for a row."""
-        self._numbers.extend((row, *values))
+        self._data += self._pack(row, *values)
 
     def in_order(self) -> Matrix:
         """Return all that was noted by row, the row first; entries of one row stay in the order in which they came."""
-        noted = np.array(self._numbers, dtype=np.int64).reshape(-1, self._width)
+        noted = np.frombuffer(self._data, np.int64).reshape(-1, self._width)
         return noted[np.argsort(noted[:, 0], kind="stable")]

@@ -8,9 +8,10 @@ each beginning and end is a task switch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from simulator.workload.importers.perf_lines import Lines
-from simulator.workload.importers.perf_text import Place
+from simulator.workload.importers.perf_text import Place, Switch
 
 IDLE = 0
 
@@ -59,10 +60,13 @@ class Cpus:
         self._free: set[int] = set()
         self._left: dict[int, _Left] = {}
 
-    def line(self, task: Task, time: int, tracepoint: str, fields: str) -> None:
-        """Write what a running task did; a time before that of the line before is taken as that."""
+    def line(self, task: Task, time: int, tracepoint: str, meaning: Any) -> None:
+        """Write what a running task did, by what the fields of the tracepoint mean (``perf_text.PARSERS``).
+
+        A time before that of the line before is taken as that.
+        """
         self._advance(time)
-        self.lines.text(task.place, tracepoint, self.now - self.start, fields)
+        self.lines.meaning(task.place, tracepoint, self.now - self.start, meaning)
 
     def syscall(self, task: Task, time: int, tracepoint: str, number: int, shares_space: bool = False) -> None:
         """Write that a running task entered or left a system call, as ``line``."""
@@ -126,11 +130,7 @@ class Cpus:
 
     def _switch(self, cpu: int, before: Task | None, state: str, after: Task | None) -> None:
         """Write a task switch; None is the idle task."""
-        old = (before.comm, before.tid) if before else (f"swapper/{cpu}", IDLE)
-        new = (after.comm, after.tid) if after else (f"swapper/{cpu}", IDLE)
-        fields = (
-            f"prev_comm={old[0]} prev_pid={old[1]} prev_prio=120 prev_state={state} ==> "
-            f"next_comm={new[0]} next_pid={new[1]} next_prio=120"
-        )
+        comm, tid = (after.comm, after.tid) if after else (f"swapper/{cpu}", IDLE)
         place = before.place if before else Place("swapper", IDLE, IDLE, cpu)
-        self.lines.text(place, "sched:sched_switch", self.now - self.start, fields)
+        switch = Switch(place.tid, state, comm, tid)
+        self.lines.meaning(place, "sched:sched_switch", self.now - self.start, switch)

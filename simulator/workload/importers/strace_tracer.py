@@ -141,10 +141,8 @@ class Tracer:
         files = parent.files if "CLONE_FILES" in parent.arguments else set(parent.files)
         child = Task(tid, parent.process if thread else tid, parent.comm, files)
         parent.child = self._tasks[tid] = child
-        names = f"comm={parent.comm} pid={parent.tid} child_comm={child.comm} child_pid={tid}"
-        self.cpus.line(parent, time, "sched:sched_process_fork", names)
-        woken = f"comm={child.comm} pid={tid} prio=120 target_cpu={parent.cpu:03}"
-        self.cpus.line(parent, time, "sched:sched_wakeup_new", woken)
+        self.cpus.line(parent, time, "sched:sched_process_fork", (child.comm, tid))
+        self.cpus.line(parent, time, "sched:sched_wakeup_new", (child.comm, tid, parent.cpu))
         if calls.is_vfork(parent.call, parent.arguments):
             self._sleep(parent, time)
         self.cpus.take(child, time)
@@ -235,7 +233,7 @@ class Tracer:
         if line.name in calls.FORKS and line.result and self._numbered and task.child is None:
             self._fork(task, line.result, time)
         elif line.name in calls.EXECS:
-            self.cpus.line(task, time, "sched:sched_process_exec", f"filename=x pid={task.tid} old_pid={task.tid}")
+            self.cpus.line(task, time, "sched:sched_process_exec", None)
             self.cpus.rename(task, calls.program(line.arguments))
         elif line.name in calls.KILLS:
             self._wake(task, self._tasks.get(calls.killed(line.arguments)), time)
@@ -252,16 +250,15 @@ class Tracer:
 
     def _wake(self, waker: Task, woken: Task | None, time: int) -> None:
         if woken is not None and woken.slept and woken.cpu < 0:
-            fields = f"comm={woken.comm} pid={woken.tid} prio=120 target_cpu={max(woken.last_cpu, 0):03}"
-            self.cpus.line(waker, time, "sched:sched_waking", fields)
+            meaning = woken.comm, woken.tid, max(woken.last_cpu, 0)
+            self.cpus.line(waker, time, "sched:sched_waking", meaning)
 
     def _end(self, task: Task, time: int) -> None:
         """End a task, and wake who waits for its process."""
         self.cpus.take(task, time)
         self._tasks = {tid: each for tid, each in self._tasks.items() if each is not task}
         last = not any(each.process == task.process for each in self._tasks.values())
-        dead = f"comm={task.comm} pid={task.tid} prio=120 group_dead={'true' if last else 'false'}"
-        self.cpus.line(task, time, "sched:sched_process_exit", dead)
+        self.cpus.line(task, time, "sched:sched_process_exit", last)
         for each in self._tasks.values():
             if last and each.call in calls.WAITS_FOR_CHILD:
                 self._wake(task, each, time)

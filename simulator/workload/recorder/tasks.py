@@ -22,7 +22,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 
 from simulator.workload.importers import perf_text
-from simulator.workload.importers.perf_handlers import DEAD_STATES
+from simulator.workload.importers.perf_tasks import DEAD_STATES
 from simulator.workload.recorder.heads import read_head
 from simulator.workload.recorder.kept import IDLE, Cpu, Kept, Line, Who
 
