@@ -13,7 +13,7 @@ from simulator.errors import RunError, StreamError
 from simulator.stream import content_hash
 from simulator.workload.importers import perf_split
 from simulator.workload.importers.perf import import_perf
-from simulator.workload.importers.perf_columns import TIME, A, Columns
+from simulator.workload.importers.perf_columns import ODD, TIME, A, Columns
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
 
@@ -79,3 +79,14 @@ def test_lines_of_many_layouts_are_all_read_by_columns() -> None:
     block = columns.split("".join(lines).encode())
     assert (block.columns[TIME] >= 0).all()
     assert set(block.fields(A)) == {0x3B}
+
+
+def test_a_line_that_was_split_is_told_by_its_head_and_one_that_was_not_as_it_stands() -> None:
+    lines = [
+        "  Web Content     7/9     [001]    12.000000345:   irq:irq_handler_exit: irq=3 ret=handled",
+        "  Web Content     7/9     [001]    12.000000346:   irq:irq_handler_exit: irq=9223372036854775808 ret=handled",
+    ]
+    block = Columns().split("".join(f"{line}\n" for line in lines).encode())
+    assert block.columns[TIME].tolist() == [12_000_000_345, ODD]
+    assert block.line(0) == b"  Web Content     7/9     [001] 12.000000345:   irq:irq_handler_exit: ..."
+    assert block.line(1).decode() == lines[1]

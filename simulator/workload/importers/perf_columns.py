@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -57,13 +56,13 @@ class Block:
     ``columns`` has, one row each: place and name, which are indices into the different texts of places and tracepoints
     (``places``, ``names``); the time in nanoseconds; and the fields ``A`` and ``B``, numbers. Of each name, ``meant``
     says which of these two holds an index into ``meanings`` in place of a number, if one does. A line that has to be
-    read by itself is ``ODD`` in all columns. ``repeats`` are lines that are equal to the line before.
+    read by itself is ``ODD`` in all columns, and stands in ``alone`` by its number from 0, without its newline.
+    ``repeats`` are lines that are equal to the line before.
     """
 
-    data: bytes
-    edges: npt.NDArray[np.int32]
-    repeats: frozenset[int]
     columns: Matrix
+    repeats: frozenset[int] = frozenset()
+    alone: dict[int, bytes] = field(default_factory=dict)
     places: list[bytes] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)
     meant: list[int] = field(default_factory=list)
@@ -73,8 +72,12 @@ class Block:
         return len(self.columns[NAME])
 
     def line(self, number: int) -> bytes:
-        """Return one line, by its number from 0, without its newline."""
-        return self.data[self.edges[number] : self.edges[number + 1] - 1]
+        """Return one line; of one that was split, all but its fields."""
+        if number in self.alone:
+            return self.alone[number]
+        place, name, time = self.columns[[PLACE, NAME, TIME], number].tolist()
+        seconds, ns = divmod(time, 10**9)
+        return b"%b %d.%09d%b..." % (self.places[place], seconds, ns, self.names[name])
 
     def fields(self, column: int) -> list[Any]:
         """Return one of the columns of fields, with meanings in place of indices."""
@@ -118,11 +121,17 @@ class Columns:
     def split(self, data: bytes) -> Block:
         """Split whole lines, each ended by a newline, into columns."""
         lines, edges = lines_of(data)
-        block = Block(data, edges, self._repeats(lines), np.full((len(COLUMNS), len(lines)), ODD, np.int64))
-        self._layouts.fit(lines, partial(self._fill, block), lambda number: self._layout(block.line(number)))
+        block = Block(np.full((len(COLUMNS), len(lines)), ODD, np.int64), self._repeats(lines))
+
+        def line(number: int) -> bytes:
+            return data[edges[number] : edges[number + 1] - 1]
+
+        self._layouts.fit(lines, partial(self._fill, block), lambda number: self._layout(line(number)))
+        block.alone = {number: line(number) for number in np.flatnonzero(block.columns[TIME] == ODD).tolist()}
         return block
 
-    def _layout(self, line: bytes) -> Layout | None:
+    @staticmethod
+    def _layout(line: bytes) -> Layout | None:
         with suppress(ValueError):
             return perf_text.parse_head(line).layout
         return None

@@ -42,9 +42,6 @@ class Lines:
     def take(self) -> Block:
         """Return the lines so far, which are no longer held."""
         block = Block(
-            data=b"",
-            edges=np.zeros(1, np.int32),
-            repeats=frozenset(),
             columns=np.array(self._columns, np.int64).reshape(-1, len(COLUMNS)).T,
             places=[_written(place).encode() for place in self._places],
             names=[name.encode() for name in self._names],

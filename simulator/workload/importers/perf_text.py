@@ -195,17 +195,19 @@ def parse_syscall(fields: str) -> tuple[int, bool]:
 
 def parse_vector(fields: str) -> int:
     """Return the number of an interrupt vector: ``vector=236``."""
-    return _not_negative(int(fields.removeprefix("vector=")))
+    return _number(fields.removeprefix("vector="))
 
 
 def parse_msr(fields: str) -> int:
     """Return the number of a model-specific register: ``6e0, value 7d71f35acad``."""
-    return _not_negative(int(fields.partition(",")[0], 16))
+    return _number(fields.partition(",")[0], 16)
 
 
-def _not_negative(number: int) -> int:
-    if number < 0:
-        raise ValueError(number)
+def _number(text: str, base: int = 10) -> int:
+    """Return a number that is not negative and has up to 63 bits."""
+    number = int(text, base)
+    if not 0 <= number <= _BITS_63:
+        raise ValueError(text)
     return number
 
 
@@ -241,13 +243,13 @@ def parse_tlb_flush(fields: str) -> tuple[int, int]:
 def parse_handler(fields: str) -> tuple[int, str]:
     """Return number and, at its entry, name of a device's interrupt."""
     number, name = _fields(_HANDLER, fields)
-    return int(number), name or ""
+    return _number(number), name or ""
 
 
 def parse_issue(fields: str) -> Request:
     """Read ``block:block_rq_issue``."""
     disk, size, sector = _fields(_ISSUE, fields)
-    return Request(disk, int(sector), int(size))
+    return Request(disk, _number(sector), _number(size))
 
 
 def parse_complete(fields: str) -> Request:
