@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
+from struct import Struct
 from typing import Any
 
 import numpy as np
 
 from simulator.workload.importers.perf_columns import COLUMNS, NUMBERS, A, Block
 from simulator.workload.importers.perf_text import Place
+
+_pack = Struct(f"{len(COLUMNS)}q").pack
 
 
 class Lines:
@@ -18,7 +20,7 @@ class Lines:
         self._empty()
 
     def _empty(self) -> None:
-        self._columns = array("q")
+        self._columns = bytearray()
         self._places: dict[Place, int] = {}
         self._names: dict[str, int] = {}
         self._meant: set[str] = set()
@@ -27,11 +29,8 @@ class Lines:
     def numbers(self, place: Place, name: str, time: int, a: int, b: int = 0) -> None:
         """Add a line (``time`` in ns) of a tracepoint whose fields are numbers to its handler."""
         places, names = self._places, self._names
-        if place not in places:
-            places[place] = len(places)
-        if name not in names:
-            names[name] = len(names)
-        self._columns.extend((places[place], names[name], time, a, b))
+        at, named = places.setdefault(place, len(places)), names.setdefault(name, len(names))
+        self._columns += _pack(at, named, time, a, b)
 
     def meaning(self, place: Place, name: str, time: int, meaning: Any) -> None:
         """Add a line (``time`` in ns) of a tracepoint whose fields are one thing to its handler (``PARSERS``)."""
@@ -42,7 +41,7 @@ class Lines:
     def take(self) -> Block:
         """Return the lines so far, which are no longer held."""
         block = Block(
-            columns=np.array(self._columns, np.int64).reshape(-1, len(COLUMNS)).T,
+            columns=np.frombuffer(self._columns, np.int64).reshape(-1, len(COLUMNS)).T,
             places=[_written(place).encode() for place in self._places],
             names=[name.encode() for name in self._names],
             meant=[A if name in self._meant else NUMBERS for name in self._names],

@@ -62,12 +62,16 @@ def _report(report: ImportReport, tracer: Tracer) -> ImportReport:
         report,
         lines=tracer.lines,
         derived={**derived, **report.derived},
-        with_event=dict(tracer.with_event.most_common()),
-        without_event=dict(tracer.without_event.most_common()),
+        with_event=_by_number(tracer.with_event),
+        without_event=_by_number(tracer.without_event),
         unknown={name: count for name, count in tracer.unknown.items() if count},
         first_unreadable_line=tracer.first_unreadable,
         notes=tuple(_notes(tracer, derived)),
     )
+
+
+def _by_number(lines: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(lines.items(), key=lambda item: -item[1]))
 
 
 def _notes(tracer: Tracer, derived: Mapping[str, int]) -> list[str]:

@@ -21,6 +21,7 @@ _SLEEPS |= {"accept", "accept4", "connect", "recvfrom", "recvmsg", "recvmmsg", "
 _SLEEPS |= {"io_getevents", "io_pgetevents", "fsync", "fdatasync", "sync", "syncfs", "msync"}
 _ON_DESCRIPTOR = frozenset({"read", "readv", "write", "writev"})
 _OPENS = frozenset({"open", "openat", "openat2", "creat"})
+DESCRIPTORS = _OPENS | {"close"}
 _FIRST_NUMBER = re.compile(r"(\d{1,9})(<.)?")
 _FILE_MARK = "</"  # what -y adds to the descriptor of a file: its path
 _TARGETS = re.compile(r"(\d{1,9})(?:, (\d{1,9}))?(?:, |$)")

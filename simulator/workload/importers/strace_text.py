@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from simulator.errors import StreamError
 from simulator.workload.importers.strace_calls import FORKS
 
 NOBODY = -1
 """The task of a line that does not tell it: the only one that is traced."""
 MOST_TASK = 1 << 22
 """The greatest number of a task that Linux gives."""
-_NS = 10**9
-_OLDEST = 10**8  # seconds; a time below that is no time of day, but one relative to the line before
+_NS_DIGITS = 9
+_OLDEST = 10**8 * 10**9  # nanoseconds; a time below that is no time of day, but one relative to the line before
 
 _PREFIX = r"(?:\[pid\s{1,9}(\d{1,9})\]\s{1,9}|(\d{1,9})\s{1,9})?"
 _STAMP = _PREFIX + r"\s{0,16}(\d{1,12})\.(\d{6}(?:\d{3})?) "
@@ -32,7 +31,7 @@ _SIGNAL = re.compile(r"--- (?:(SIG\w{1,12}) |stopped by (SIG\w{1,12}) )")
 _END = re.compile(r"\+\+\+ (?:exited with \d|killed by SIG|superseded by execve)")
 _MESSAGE = re.compile(r"(?:strace: )?(?:Process (\d{1,9}) attached|Process \d{1,9} detached|.* with \d+ threads?)")
 
-NOT_ABSOLUTE = (
+_NOT_ABSOLUTE = (
     "the times are not absolute with a fraction (-tt tells the time of day and no date, -r the time since the line "
     "before, which mixes tasks): record with `strace -f -ttt -T -o FILE COMMAND`"
 )
@@ -64,39 +63,49 @@ class Line(NamedTuple):
     took: int | None = None
 
 
-def parse_line(text: str, where: str) -> Line | None:
+class TimesError(Exception):
+    """The times of a file are none that can be used."""
+
+
+def parse_line(text: str) -> Line | None:
     """Read a line; None if it cannot be read.
 
     Raises:
-        StreamError: its time is none that can be used; the message begins with ``where``.
+        TimesError: its time is none that can be used.
 
-    >>> parse_line('70  1795597142.000002 close(3) = 0 <0.000007>', "")[:5]
+    >>> parse_line('70  1795597142.000002 close(3) = 0 <0.000007>')[:5]
     (70, 1795597142000002000, <Sort.CALL: 'a call, whole'>, 'close', '3')
     """
     call = _LINE_OF_CALL.match(text) if _UNFINISHED_MARK not in text else None  # most lines are such
-    match = call or _LINE.match(text)
+    if call is not None:
+        pid, plain, seconds, fraction, *told = call.groups()
+        return _call(int(pid or plain or NOBODY), _time(seconds, fraction), Sort.CALL, told)
+    match = _LINE.match(text)
     if match is None:
-        return _without_time(text, where)
-    pid, plain, seconds, fraction, *rest = match.groups()
-    if int(seconds) < _OLDEST:
-        raise StreamError(f"{where}: {NOT_ABSOLUTE}")
-    task = int(pid or plain or NOBODY)
+        return _without_time(text)
+    pid, plain, seconds, fraction, rest = match.groups()
+    return _told(int(pid or plain or NOBODY), _time(seconds, fraction), rest)
+
+
+def _time(seconds: str, fraction: str) -> int:
     time = _ns(seconds, fraction)
-    return _call(task, time, Sort.CALL, rest) if call is not None else _told(task, time, *rest)
+    if time < _OLDEST:
+        raise TimesError(_NOT_ABSOLUTE)
+    return time
 
 
 def _ns(seconds: str, fraction: str) -> int:
-    return int(seconds) * _NS + int(fraction) * (1 if len(fraction) == 9 else 1000)
+    return int(seconds + fraction) * (1 if len(fraction) == _NS_DIGITS else 1000)
 
 
-def _without_time(text: str, where: str) -> Line | None:
+def _without_time(text: str) -> Line | None:
     message = _MESSAGE.match(text)
     if message is not None:
         return Line(int(message[1] or NOBODY), -1, Sort.ATTACHED)
     if _OTHER_TIME.match(text):
-        raise StreamError(f"{where}: {NOT_ABSOLUTE}")
+        raise TimesError(_NOT_ABSOLUTE)
     if _NO_TIME.match(text):
-        raise StreamError(f"{where}: the line tells no time: record with `strace -f -ttt -T -o FILE COMMAND`")
+        raise TimesError("the line tells no time: record with `strace -f -ttt -T -o FILE COMMAND`")
     return None
 
 
@@ -109,7 +118,7 @@ def _told(task: int, time: int, rest: str) -> Line | None:
         case "+++":
             return Line(task, time, Sort.END) if _END.match(rest) else None
         case "<..":
-            lost = _LOST_RESUMED.match(rest)
+            lost = _LOST_RESUMED.match(rest) if _UNFINISHED_MARK in rest else None
             if lost is not None:
                 return Line(task, time, Sort.RETURN, lost[1])
             resumed = _RESUMED.match(rest)

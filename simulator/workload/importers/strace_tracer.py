@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from simulator.errors import StreamError
@@ -12,7 +12,7 @@ from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf import UNREADABLE
 from simulator.workload.importers.perf_text import CLONE
 from simulator.workload.importers.strace_cpus import Cpus, Task
-from simulator.workload.importers.strace_text import NOBODY, Line, Sort, parse_line
+from simulator.workload.importers.strace_text import NOBODY, Line, Sort, TimesError, parse_line
 from simulator.workload.importers.syscalls import NUMBERS, UNNUMBERED
 
 SHORTEST_SLEEP_NS = 50_000
@@ -32,6 +32,9 @@ _LENGTH = {
     "mprotect": re.compile(r"[^,]*, (\d{1,18}),"),
 }
 
+_DOES = calls.FORKS | calls.EXECS | calls.KILLS | calls.DESCRIPTORS | _LENGTH.keys()
+"""Calls that do something that matters here."""
+
 
 class Tracer:
     """Reads the lines of strace in order, and writes those of perf."""
@@ -40,8 +43,8 @@ class Tracer:
         self.path = path
         self.lines = 0
         self.cpus = Cpus()
-        self.with_event: Counter[str] = Counter()
-        self.without_event: Counter[str] = Counter()
+        self.with_event: defaultdict[str, int] = defaultdict(int)
+        self.without_event: defaultdict[str, int] = defaultdict(int)
         self.unknown: Counter[str] = Counter()
         self.first_unreadable: int | None = None
         self.first_unreadable_text = ""
@@ -59,14 +62,16 @@ class Tracer:
         Raises:
             StreamError: times that cannot be used, or that run backward.
         """
-        file = str(self.path)
         for number, text in enumerate(lines, self.lines + 1):
             cut = _CUT_BY_MESSAGE.fullmatch(text) if text.endswith(" attached") else None
             if cut is not None and not cut[1].startswith("strace: "):
                 self._cut += cut[1]
                 self._message()
                 continue
-            line = parse_line(self._cut + text, f"{file}:{number}")
+            try:
+                line = parse_line(self._cut + text)
+            except TimesError as error:
+                raise StreamError(f"{self.path}:{number}: {error}") from None
             self._cut = ""
             if line is None:
                 self._unreadable(number, text)
@@ -175,7 +180,8 @@ class Tracer:
                 self._end(task, line.time)
 
     def _enter(self, task: Task, line: Line) -> None:
-        self.cpus.take(task, line.time)
+        if task.cpu < 0:
+            self.cpus.take(task, line.time)
         task.since, task.call, task.arguments = line.time, line.name, line.arguments
         task.slept, task.child = False, None
         number = NUMBERS.get(line.name, UNNUMBERED)
@@ -214,14 +220,14 @@ class Tracer:
             return
         self.timed += line.took is not None
         self.untimed += line.took is None and line.name not in calls.EXITS
-        self._leave(task, line._replace(arguments=task.arguments + line.arguments), line.time)
+        self._leave(task, line, line.time, task.arguments)
 
-    def _leave(self, task: Task, line: Line, time: int) -> None:
-        """Do what a call did, and end it."""
-        self.cpus.take(task, time)
-        succeeded = line.result is not None and line.result >= 0
-        if succeeded:
-            self._did(task, line, time)
+    def _leave(self, task: Task, line: Line, time: int, begun: str = "") -> None:
+        """Do what a call did, and end it; ``begun`` is what an earlier line told of its arguments."""
+        if task.cpu < 0:
+            self.cpus.take(task, time)
+        if line.name in _DOES and line.result is not None and line.result >= 0:
+            self._did(task, line._replace(arguments=begun + line.arguments) if begun else line, time)
         if line.name not in calls.EXITS:
             number = NUMBERS.get(line.name, UNNUMBERED)
             self.cpus.syscall(task, time, "raw_syscalls:sys_exit", number)
