@@ -249,7 +249,7 @@ def parse_handler(fields: str) -> tuple[int, str]:
 def parse_issue(fields: str) -> Request:
     """Read ``block:block_rq_issue``."""
     disk, size, sector = _fields(_ISSUE, fields)
-    return Request(disk, _number(sector), _number(size))
+    return Request(disk, int(sector), _number(size))
 
 
 def parse_complete(fields: str) -> Request:
