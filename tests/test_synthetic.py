@@ -15,7 +15,9 @@ from simulator.events import BY_CODE
 from simulator.spec.build import load_experiment, load_workload
 from simulator.spec.workload import WorkloadSpec
 from simulator.stream import ASYNCHRONOUS, BLOCKING, Batch, content_hash
-from simulator.workload.synthetic import Gap, SyntheticStream, join
+from simulator.workload.arrivals import Gap
+from simulator.workload.batches import joined
+from simulator.workload.synthetic import SyntheticStream
 
 
 def synthetic(events: list[dict[str, Any]], seed: int = 1, title: str = "t", **more: Any) -> SyntheticStream:
@@ -24,7 +26,7 @@ def synthetic(events: list[dict[str, Any]], seed: int = 1, title: str = "t", **m
 
 
 def rows(stream: SyntheticStream, vcpu: int = 0) -> Batch:
-    return join(list(stream.batches(vcpu)))
+    return joined(list(stream.batches(vcpu)))
 
 
 def kinds(stream: SyntheticStream) -> list[str]:

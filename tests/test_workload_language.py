@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K
 
-import simulator.workload.synthetic as generators
+import simulator.workload.arrivals
+import simulator.workload.steps
 from simulator.errors import SpecError
 from simulator.events import BY_CODE, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS
 from simulator.report.show import document
@@ -23,7 +24,9 @@ from simulator.spec.node import plain
 from simulator.spec.schemas import json_schema
 from simulator.spec.steps import EXAMPLES, StepSpec, synthetic
 from simulator.stream import ASYNCHRONOUS, Batch, EventStream, content_hash
-from simulator.workload.synthetic import Range, SyntheticStream, join
+from simulator.workload.arrivals import Bodies
+from simulator.workload.batches import joined
+from simulator.workload.synthetic import Range, SyntheticStream
 
 OPERATIONS = """\
 document: operations
@@ -93,7 +96,7 @@ def stream_of(events: list[dict[str, Any]], seed: int = 1) -> SyntheticStream:
 
 
 def all_rows(stream: EventStream) -> Batch:
-    return join(list(stream.batches(0)))
+    return joined(list(stream.batches(0)))
 
 
 # --- columns ---------------------------------------------------------------------------------------------------------
@@ -138,7 +141,7 @@ def test_each_step_has_a_range_of_its_own_and_each_virtual_cpu_begins_anew() -> 
     step = StepSpec.model_validate({"pte_set": {"page": {"range": [0, 9]}, "site": {"range": [5, 7]}}})
     stream = synthetic("t", [[step, step], [step]], 1)
     assert all_rows(stream).column("page").tolist() == [0, 0]
-    assert join(list(stream.batches(1))).column("site").tolist() == [5]
+    assert joined(list(stream.batches(1))).column("site").tolist() == [5]
 
 
 def test_uniform_ranges_are_drawn_from_the_whole_range_by_the_seed() -> None:
@@ -525,17 +528,18 @@ def test_how_a_program_is_cut_changes_nothing(parts: list[tuple[int, list[Any]]]
     """The same rows, whether batches hold a few rows or all, and however often they are asked for."""
     of = [{"rate": f"{rate} kHz", "events": events} for rate, events in parts]
     stream = stream_of([{"arrivals": {"count": arrivals, "of": of, "gaps": "constant"}}, *parts[0][1]])
-    bodies = generators._Bodies.of([body for body, _ in stream.programs[0].steps[0].parts], "user")  # type: ignore[attr-defined]
+    bodies = Bodies.of([body for body, _ in stream.programs[0].steps[0].parts], "user")  # type: ignore[attr-defined]
     order = np.arange(arrivals) % len(parts)
     gaps = np.arange(arrivals)
 
     def laid_out() -> dict[str, list[int]]:
-        batch = join(list(bodies.laid_out(order, gaps, np.random.default_rng(1))))
+        batch = joined(list(bodies.laid_out(order, gaps, np.random.default_rng(1))))
         return {name: batch.column(name).tolist() for name in ("kind", "count", "user_ns", "page")}
 
     whole, first = laid_out(), content_hash(stream)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generators, "ROWS_PER_BATCH", size)
+        patch.setattr(simulator.workload.arrivals, "ROWS_PER_BATCH", size)
+        patch.setattr(simulator.workload.steps, "ROWS_PER_BATCH", size)
         assert laid_out() == whole
     assert content_hash(stream) == first
 

@@ -13,18 +13,9 @@ from simulator.errors import did_you_mean
 from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS, HALT, KINDS, REQUEST_KINDS, EventKind
 from simulator.spec.types import Duration, Number, Positive, Rate, Size, Spec, Text
 from simulator.stream import AS_RECORDED, ASYNCHRONOUS, BLOCKING, COLUMN, Header
-from simulator.workload.synthetic import (
-    Arrivals,
-    CountedMix,
-    Gap,
-    InOrder,
-    Range,
-    Repeat,
-    Row,
-    Step,
-    SyntheticStream,
-    range_mark,
-)
+from simulator.workload.arrivals import Arrivals, Gap
+from simulator.workload.steps import CountedMix, InOrder, Repeat, Row, Step
+from simulator.workload.synthetic import Range, SyntheticStream, range_mark
 
 
 def _or_bare(schema: Any, key: str, bare: Any) -> Any:

@@ -40,6 +40,20 @@ def joined(batches: Sequence[Batch]) -> Batch:
     return Batch({name: np.concatenate([batch.column(name) for batch in batches]) for name in names})
 
 
+def rechunk(batches: Iterable[Batch], rows: int = ROWS_PER_BATCH) -> Iterator[Batch]:
+    """Join small batches until they hold at least ``rows`` rows; the last may hold fewer."""
+    waiting: list[Batch] = []
+    number = 0
+    for batch in batches:
+        waiting.append(batch)
+        number += len(batch)
+        if number >= rows:
+            yield joined(waiting)
+            waiting, number = [], 0
+    if waiting:
+        yield joined(waiting)
+
+
 def gathered(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Join small batches with their neighbours, so that a file of them has no row groups of a few rows."""
     held: list[Batch] = []
