@@ -22,7 +22,8 @@ from simulator.workload.exporters.chrome_trace import LEAST_EVENTS, export_chrom
 
 RECORDING = root() / "workloads" / "recorded" / "forkwait-500.parquet"
 REQUIRED = {
-    "X": {"name", "pid", "tid", "ts", "dur"},
+    "B": {"name", "pid", "tid", "ts"},
+    "E": {"pid", "tid", "ts"},
     "i": {"name", "pid", "tid", "ts", "s"},
     "C": {"name", "pid", "ts", "args"},
     "M": {"name", "pid", "tid", "args"},
@@ -30,7 +31,7 @@ REQUIRED = {
 """The keys that the format asks for, by phase (Trace Event Format, Google, sections 'Event Descriptions')."""
 KEYS: dict[str, tuple[type, ...]] = {
     **{"name": (str,), "cat": (str,), "ph": (str,), "s": (str,)},
-    **{"pid": (int,), "tid": (int,), "ts": (int, float), "dur": (int, float), "args": (dict,)},
+    **{"pid": (int,), "tid": (int,), "ts": (int, float), "args": (dict,)},
 }
 """The types of the keys that it knows, of those that are written here; times are microseconds."""
 METADATA = {"process_name", "process_labels", "process_sort_index", "thread_name", "thread_sort_index"}
@@ -56,9 +57,17 @@ def exported(events: EventStream, folder: Path, most: int) -> tuple[list[dict[st
         if event["ph"] == "M":
             assert event["name"] in METADATA
             assert event["args"].keys() == {event["name"].partition("_")[2]}
-        for key in ("ts", "dur"):
-            assert event.get(key, 0) >= 0
+        assert event.get("ts", 0) >= 0
     return found, document
+
+
+def slices_of(found: list[dict[str, Any]]) -> list[tuple[int, str, float, float]]:
+    """Return track, name, beginning and end of each slice, in the order of the file; none is nested in another."""
+    edges = [event for event in found if event["ph"] in "BE"]
+    assert [event["ph"] for event in edges] == ["B", "E"] * (len(edges) // 2)
+    pairs = list(zip(edges[::2], edges[1::2], strict=True))
+    assert all((begin["tid"], begin["name"]) == (end["tid"], end["name"]) for begin, end in pairs)
+    return [(begin["tid"], begin["name"], begin["ts"], end["ts"]) for begin, end in pairs]
 
 
 def test_every_row_is_shown_where_there_is_room(tmp_path: Path) -> None:
@@ -73,8 +82,12 @@ def test_every_row_is_shown_where_there_is_room(tmp_path: Path) -> None:
     )
     found, document = exported(events, tmp_path, LEAST_EVENTS)
     assert document["otherData"]["sampling"].startswith("all 4 rows are shown")
-    slices = [(event["tid"], event["name"], event["ts"], event["dur"]) for event in found if event["ph"] == "X"]
-    assert slices == [(0, "user", 0, 1.5), (0, "kernel", 1.5, 0.02), (0, "idle", 1.52, 3), (0, "user", 4.52, 0.01)]
+    assert slices_of(found) == [
+        (0, "user", 0, 1.5),
+        (0, "kernel", 1.5, 1.52),
+        (0, "idle", 1.52, 4.52),
+        (0, "user", 4.52, 4.53),
+    ]
     instants = [(event["tid"], event["name"], event["ts"], event["args"]) for event in found if event["ph"] == "i"]
     assert instants == [
         (0, "syscall", 1.52, {"count": 1, "number": 39}),
@@ -101,13 +114,15 @@ def test_counters_count_all_events_however_few_are_shown(tmp_path: Path, most: i
 
 
 def test_slices_of_a_track_do_not_overlap(tmp_path: Path) -> None:
+    """As the numbers stand in the file: nothing is added up that could be rounded."""
     found, _ = exported(ParquetStream.open(RECORDING), tmp_path, 20_000)
-    ends: dict[int, int] = {}
-    for event in found:
-        if event["ph"] == "X":
-            begin, length = round(event["ts"] * 1000), round(event["dur"] * 1000)
-            assert begin >= ends.get(event["tid"], 0)
-            ends[event["tid"]] = begin + length
+    ends: dict[int, float] = {}
+    touching = 0
+    for track, _, begin, end in slices_of(found):
+        assert ends.get(track, 0) <= begin < end
+        touching += ends.get(track) == begin
+        ends[track] = end
+    assert touching > 1000
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,7 +133,7 @@ def test_no_more_than_asked_for(tmp_path: Path, vcpus: list[int], most: int, gap
     found, _ = exported(events, tmp_path, most)
     shown = sum(event["ph"] == "i" for event in found)
     total = sum(vcpus)
-    assert shown == total or shown * (1 + gaps) >= most // 4 - 500 or shown >= min(total, len(vcpus))
+    assert shown == total or shown * (1 + 2 * gaps) >= most // 4 - 500 or shown >= min(total, len(vcpus))
 
 
 def test_more_virtual_cpus_than_trace_events_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ most of them for windows of consecutive rows, evenly spaced over each virtual CP
 quarter for counters, which cover the whole time: how many events of each kind fell into each of its equal parts. How
 it was sampled stands in ``otherData``.
 
-The format: *Trace Event Format*, Google, 2016; times in it are microseconds, as numbers with a fraction.
+The format: *Trace Event Format*, Google, 2016; times in it are microseconds, as numbers with a fraction. A slice is
+written as its beginning and its end, not as one event with a duration: readers add that up in floating point, and where
+slices follow at once they find some to end after the next one begins, and nest them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from simulator.workload.exporters.files import whole_file
 MOST_EVENTS = 200_000
 LEAST_EVENTS = 1_000
 _ROWS_OF_A_WINDOW = 500
-_LEAST_OF_A_VCPU = 16  # trace events: its name, and a window of rows of which each makes at most four
+_LEAST_OF_A_VCPU = 16  # trace events: its name, and a window of rows of which each makes at most seven
 _PARTS = 200
 _GAPS = {"user_ns": "user", "kernel_ns": "kernel", "idle_ns": "idle"}
 _SHOWN = ("count", "task", "space", "page", "site", "size", "number")
@@ -105,7 +107,7 @@ def _trace_events(batch: Batch) -> Array:
     """Return how many trace events each row makes."""
     events: Array = (~np.isin(batch.columns["kind"], list(COMPUTE_KINDS))).astype(np.int64)
     for name in _GAPS:
-        events += batch.column(name) > 0
+        events += 2 * (batch.column(name) > 0)  # where it begins and where it ends
     return events
 
 
@@ -186,8 +188,10 @@ def _row(header: Header, vcpu: int, batch: Batch, row: int, time: int) -> Iterat
     for name, length in stretches.items():
         if length:
             mode = _GAPS[name]
-            yield {"ph": "X", "name": mode, "cat": "time", "pid": 0, "tid": vcpu, "ts": _us(begin), "dur": _us(length)}
+            slice_ = {"name": mode, "cat": "time", "pid": 0, "tid": vcpu}
+            yield {"ph": "B", **slice_, "ts": _us(begin)}
             begin += length
+            yield {"ph": "E", **slice_, "ts": _us(begin)}
     kind = batch.cell("kind", row)
     if kind in COMPUTE_KINDS:
         return
