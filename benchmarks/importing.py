@@ -1,7 +1,7 @@
 """What importing text costs, beside what reading it costs, in one run.
 
     .venv/bin/python benchmarks/importing.py
-    .venv/bin/python benchmarks/importing.py --lines 10000000
+    .venv/bin/python benchmarks/importing.py --lines 7700000 --rounds 1     # a file of 1 GB
     .venv/bin/python benchmarks/importing.py --source mine.txt.gz
 
 Repeats a recording (by default one of tests/data), with later times, to files of 100,000 and 1,000,000 lines, or of as
@@ -12,8 +12,8 @@ many as asked for. For each file, what is compared runs in processes of its own 
 - `vmmsim import perf`, the whole command, and the importer in it.
 
 Prints, as the median of the rounds, lines per second, the rate as a multiple of the split loop's, and microseconds of
-processor time a line (of all processes: the importer has two); and the peak memory of the largest process. Where
-others use the machine, processor time is the figure to go by.
+processor time a line (of all processes: the importer has two); and the peak memory of all processes together, sampled
+(pages that they share count in each). Where others use the machine, processor time is the figure to go by.
 """
 
 from __future__ import annotations
@@ -25,27 +25,28 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.workload.importers.text import read_lines
 
 ROUNDS = 3
+SAMPLED = 0.02  # seconds
 LINES = (100_000, 1_000_000)
 SAMPLE = Path(__file__).parent.parent / "tests" / "data" / "compile-middle.perf-script.txt"
 TIME = re.compile(r"(\] +)(\d+)\.(\d{9}):")
 
-# Each prints the seconds of its work, those of all processors, and the peak memory of its largest process in KiB.
+# Each prints the seconds of its work, and those of all processors.
 MEASURE = """
-import os, re, resource, sys, time
+import os, sys, time
 from pathlib import Path
 path, out = sys.argv[1:]
 {setup}
 begin, used = time.perf_counter(), sum(os.times()[:4])
 {work}
 seconds, used = time.perf_counter() - begin, sum(os.times()[:4]) - used
-own = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-print(seconds, used, max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+print(seconds, used)
 """
 WORKS = {
     "newlines by the block (wc -l)": (
@@ -79,20 +80,44 @@ def repeated(source: Path, wanted: int) -> Iterator[str]:
 
 
 def measure(name: str, path: Path) -> tuple[float, float, int]:
-    """Run one of the works in a process of its own; return its seconds, those of all processors, and its peak in MB."""
+    """Run one of the works in a process of its own; return its seconds, those of all processors, and the peak in MB."""
     setup, work = WORKS[name]
     out = path.with_suffix(".parquet")
-    script = MEASURE.format(setup=setup, work=work)
-    done = subprocess.run([sys.executable, "-c", script, path, out], check=True, capture_output=True, text=True)
-    seconds, used, kib = done.stdout.split()
-    return float(seconds), float(used), int(kib) * 1024 // 10**6
+    command = [sys.executable, "-c", MEASURE.format(setup=setup, work=work), str(path), str(out)]
+    peak = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            peak = max(peak, sum(map(resident, family(process.pid))))
+            time.sleep(SAMPLED)
+        assert process.stdout is not None
+        seconds, used = map(float, process.stdout.read().split())
+    return seconds, used, peak * 1024 // 10**6
 
 
-def compare(path: Path, lines: int) -> None:
+def family(pid: int) -> list[int]:
+    """Return a process and all that it has started, and they; one that has ended has nobody."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return [pid]
+    return [pid, *(each for child in children for each in family(child))]
+
+
+def resident(pid: int) -> int:
+    """Return how many KiB of memory a process has; 0 if it has ended."""
+    try:
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def compare(path: Path, lines: int, rounds: int) -> None:
     """Let all works take turns on one file, and print what each takes."""
     print(f"{lines:,} lines, {path.stat().st_size / 10**6:,.0f} MB, {os.cpu_count()} processors")
     taken: dict[str, list[tuple[float, float, int]]] = {name: [] for name in WORKS}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, runs in taken.items():
             runs.append(measure(name, path))
     for name, runs in taken.items():
@@ -108,6 +133,7 @@ def compare(path: Path, lines: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--lines", type=int, action="append", help="how many, once for each file")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--source", type=Path, default=SAMPLE, help="the recording that is repeated")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -115,5 +141,5 @@ if __name__ == "__main__":
             file = Path(folder) / f"{wanted}.txt"
             with file.open("w", encoding="utf-8") as target:
                 target.writelines(repeated(asked.source, wanted))
-            compare(file, wanted)
+            compare(file, wanted, asked.rounds)
             file.unlink()
