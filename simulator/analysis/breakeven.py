@@ -101,9 +101,8 @@ def break_even(evaluator: Evaluator, models: Pair, scan: int = 16) -> BreakEven:
     """Find where two models cost the same; ``scan`` is into how many parts a range is cut if it takes replays.
 
     Raises:
-        InputError: neither model changes with the parameter.
+        InputError: neither model changes with the parameter, or a value in the range cannot stand at its path.
         RunError: a replay cannot end.
-        SpecError: a value in the range is none that can stand at the path.
     """
     (moved,) = evaluator.parameters
     check_touched(moved, models)

@@ -10,12 +10,14 @@ from types import MappingProxyType
 from simulator.analysis.parameter import Parameter
 from simulator.costs import CostTable
 from simulator.engine import ENGINES
+from simulator.errors import SpecError
 from simulator.model import CostModel
 from simulator.replaying import Progress
 from simulator.reprice import reprice
 from simulator.result import Replayed
 from simulator.run import replay
 from simulator.spec.build import Experiment, Workload, rebuild
+from simulator.spec.overrides import without_flag
 from simulator.units import TICKS_PER_CYCLE, Cost
 
 Values = tuple[Fraction, ...]
@@ -59,7 +61,7 @@ class Evaluator:
 
         Raises:
             RunError: a replay cannot end.
-            SpecError: a value is none that can stand at its path.
+            InputError: a value is none that can stand at its path.
         """
         given = [(p, value) for p, value in zip(self.parameters, values, strict=True) if p.touches(model)]
         settings = tuple(p.setting(value) for p, value in given if not p.is_cost)
@@ -90,7 +92,10 @@ class Evaluator:
 
     def _experiment(self, settings: tuple[str, ...]) -> Experiment:
         if settings not in self._built:
-            self._built[settings] = rebuild(self.experiment, settings)
+            try:
+                self._built[settings] = rebuild(self.experiment, settings)
+            except SpecError as error:
+                raise without_flag(error) from None
         return self._built[settings]
 
     def _counts(self, settings: tuple[str, ...], model: CostModel) -> Replayed:

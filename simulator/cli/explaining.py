@@ -32,7 +32,9 @@ Many = Annotated[list[str], typer.Option("--workload", help="A workload; default
 @exit_codes
 def explain(
     first: Annotated[str, typer.Argument(help="An experiment, or the directory of a result.", metavar="WHAT")],
-    second: Annotated[str, typer.Argument(help="Another result; or a model, MODEL@POINT at a sweep point.")],
+    second: Annotated[
+        str, typer.Argument(help="Another result; or a model, as MODEL@'vm_exit=500 cycles' at a point of a sweep.")
+    ],
     third: Annotated[str, typer.Argument(help="Another model.")] = "",
     *,
     workloads: Many = NONE_GIVEN,
@@ -143,8 +145,8 @@ def _models(
     changed = f"{first} with {', '.join(settings)}"
     return [
         (
-            side(before, name, model, point, _name(model, point)),
-            side(after, name, other, other_point, _name(other, other_point) if second else changed),
+            side(before, name, model, point),
+            side(after, name, other, other_point, "" if second else changed),
         )
         for name in names
         if not workloads or name in workloads

@@ -102,13 +102,15 @@ def _where(executor: str, jobs: int | None, scheduler: str) -> Where:
     from typing import get_args
 
     from simulator.errors import did_you_mean
-    from simulator.executors import Kind, Where
+    from simulator.executors import NO_SCHEDULER, Kind, Where
 
     if executor not in get_args(Kind):
         near = did_you_mean(executor, _EXECUTORS)
         raise InputError(f"--executor {executor}: expected one of {', '.join(_EXECUTORS)}{near}")
     if scheduler and executor != "dask":
         raise InputError(f"--scheduler {scheduler}: only the executor dask has a scheduler: add --executor dask")
+    if executor == "dask" and not scheduler:
+        raise InputError(NO_SCHEDULER)
     return Where(executor, jobs, scheduler)  # type: ignore[arg-type]
 
 
@@ -148,11 +150,13 @@ def _print(swept: Swept, target: Path, store: Path, notes: Sequence[str]) -> Non
         terminal.print(f"note: {note}", style="dim", markup=False, highlight=False)
     failed = f", {len(swept.failed)} failed" if swept.failed else ""
     stored = f" ({swept.stored:,} of them before, in {store}/)" if swept.stored else f" (kept in {store}/)"
-    line = (
-        f"{number['points']:,} points{failed}; outcomes: {number['replayed']:,} replayed{stored}, "
-        f"{number['repriced']:,} priced again, {number['retimed']:,} timed again along their waits, "
-        f"{number['unchanged']:,} as at another point"
-    )
-    terminal.print(line, markup=False, highlight=False)
+    ways = {
+        f"replayed{stored}": number["replayed"],
+        "priced again": number["repriced"],
+        "timed again along their waits": number["retimed"],
+        "as at another point": number["unchanged"],
+    }
+    outcomes = ", ".join(f"{n:,} {how}" for how, n in ways.items() if n)
+    terminal.print(f"{number['points']:,} points{failed}; outcomes: {outcomes}", markup=False, highlight=False)
     written = sorted(path.name + "/" * path.is_dir() for path in target.iterdir())
     terminal.print(f"{target}/: {', '.join(written)}", markup=False, highlight=False)
