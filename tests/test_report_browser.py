@@ -273,6 +273,62 @@ def test_a_cost_beyond_its_bounds_takes_the_bound_along(driver: webdriver.Chrome
     assert run(still, *command_of(page, "--out", "again", "--no-plots"))
 
 
+SHARED = "shared by models"
+
+
+def test_one_slider_moves_a_cost_in_all_models_that_share_it(driver: webdriver.Chrome, still: Path) -> None:
+    page = browser.Page(driver, still / "out" / "report.html")
+    value = page.drag(SHARED, "syscall", 40)
+    setting = f"models.{{native,software-vmm,hardware-vmm}}.costs.syscall={value} cycles"
+    assert [word for word in command_of(page) if "=" in word] == [setting]
+    assert page.text("#setting-list code") == setting.partition("=")[0]
+    for model in ("native", "software-vmm", "hardware-vmm"):
+        assert page.cost(model, "syscall", "[type=text]").get_property("value") == value
+    printed = run(still, *command_of(page, "--out", "again", "--no-plots"))
+    shown = page.totals()
+    assert [exact(shown[row["workload"], row["model"]]) for row in printed] == [
+        (row["total_cycles"], row["busy_cycles"]) for row in printed
+    ]
+    alone = page.drag("hardware-vmm", "syscall", -30)
+    assert [word for word in command_of(page) if "=" in word] == [
+        f"models.native.costs.syscall={value} cycles",
+        f"models.software-vmm.costs.syscall={value} cycles",
+        f"models.hardware-vmm.costs.syscall={alone} cycles",
+    ]
+    shared = page.cost(SHARED, "syscall", "[type=text]")
+    assert [shared.get_property(name) for name in ("value", "placeholder")] == ["", "several"]
+    page.script("document.querySelector('.cost.set .undo').click()")
+    page.settle()
+    assert not page.find("#settings").is_displayed(), "its undo button is that of all"
+
+
+def test_break_even_of_a_shared_cost_moves_both_times(driver: webdriver.Chrome, still: Path) -> None:
+    page = browser.Page(driver, still / "out" / "report.html")
+    path = "models.{native,software-vmm,hardware-vmm}.costs.compute"
+    page.script(
+        """const cost = document.getElementById("breakeven-cost");
+        cost.value = arguments[0]; cost.dispatchEvent(new Event("change"))""",
+        path,
+    )
+    page.settle()
+    assert page.script("return document.getElementById('breakeven-cost').value") == path
+    assert "It adds the same to both." in page.text("#breakeven-text")
+
+
+def test_costs_that_differ_in_a_bound_or_a_source_are_not_shared(driver: webdriver.Chrome, still: Path) -> None:
+    page = browser.Page(driver, still / "out" / "report.html")
+    script = """
+      const cost = (more) => ({cost: "5 cycles", path: "models.m.costs.a", mechanism: "x", source: "s", status: "assumed", ...more});
+      const named = (name, more) => [name, {mhz: 1000, costs: {a: {...cost(more), path: `models.${name}.costs.a`}}, ...more.model}];
+      const run = (model) => ({workload: "w", model, why_replay: "", why_recount: "", ticks: "0",
+        cpus: [{waiting: "0", idle: "0", events: {syscall: "1"}, counts: {syscall: {a: "3"}}}]});
+      const given = [["m", {}], ["n", {}], ["high", {high: "6 cycles"}], ["source", {source: "t"}], ["clock", {model: {mhz: 7}}]];
+      const models = Object.fromEntries(given.map(([name, more]) => named(name, more)));
+      const world = Pricing.load({models, runs: given.map(([name]) => run(name)), baseline: "m"});
+      return world.shared.map(({path, parts, model}) => [path, parts.length, model])"""
+    assert page.script(script) == [["models.{m,n}.costs.a", 2, "n"]]
+
+
 # --- break-even -----------------------------------------------------------------------------------------------------
 
 

@@ -63,7 +63,7 @@ class BreakEvenPlot extends Figure {
     );
     Object.assign(this.figure.y_range, {start: bottom, end: top});
     Object.assign(this.figure.x_range, {start: 0, end: x(end) || 1});
-    this.figure.xaxes[0].axis_label = `${cost.action} of ${label(cost.model)} (${unit})`;
+    this.figure.xaxes[0].axis_label = `${cost.action} of ${cost.parts ? `${cost.parts.length} models` : label(cost.model)} (${unit})`;
     this.figure.yaxes[0].axis_label = `${quantity} time (${time.name})`;
     this.legend.replaceChildren(
       make("li", {}, make("span", {className: "line first"}), names[0]),

@@ -18,7 +18,7 @@
   const chosen = {cost: null};
 
   function move(cost, value) {
-    settings.put(cost, value);
+    for (const part of cost.parts || [cost]) settings.put(part, value);
     chosen.cost = cost;
     soon();
   }
@@ -52,7 +52,7 @@
   /* --- what is set ------------------------------------------------------------------------------------------------ */
 
   function showSettings() {
-    const costs = settings.costs();
+    const costs = settings.entries();
     document.body.classList.toggle("is-set", costs.length > 0);
     find("settings").hidden = !costs.length;
     for (const button of ["reset", "copy-flags", "copy-link"]) find(button).disabled = !costs.length;
@@ -62,7 +62,7 @@
           type: "button",
           className: "undo",
           textContent: "↺",
-          ariaLabel: `${cost.action} of ${cost.model}: as in the run`,
+          ariaLabel: `${cost.action} of ${cost.of}: as in the run`,
         });
         undo.addEventListener("click", () => move(cost, cost.asRun));
         const was = make("span", {className: "was", textContent: `as run ${Exact.costText(cost.asRun)}`});
@@ -144,21 +144,28 @@
       ...world.workloads.map((name, i) => make("option", {value: i, textContent: name})),
     );
     if (!breakEven) return;
+    const group = (name, costs) =>
+      make(
+        "optgroup",
+        {label: name},
+        ...costs.map((cost) => make("option", {value: cost.path, textContent: `${cost.action} of ${cost.of}`})),
+      );
     find("breakeven-cost").replaceChildren(
-      ...[...world.models.values()].map((model) => {
-        const used = [...model.costs.values()].filter((cost) => cost.share.workload);
-        return make(
-          "optgroup",
-          {label: model.name},
-          ...used.map((cost) => make("option", {value: cost.path, textContent: `${cost.action} of ${model.name}`})),
-        );
-      }),
+      ...(world.shared.length ? [group(CostPanel.SHARED, world.shared)] : []),
+      ...[...world.models.values()].map((model) =>
+        group(
+          model.name,
+          [...model.costs.values()].filter((cost) => cost.share.workload),
+        ),
+      ),
     );
   }
 
   function listen() {
     const byPath = (path) =>
-      [...world.models.values()].flatMap((model) => [...model.costs.values()]).find((cost) => cost.path === path);
+      [...world.shared, ...[...world.models.values()].flatMap((model) => [...model.costs.values()])].find(
+        (cost) => cost.path === path,
+      );
     find("workload").addEventListener("change", soon);
     find("exact").addEventListener("change", soon);
     for (const input of document.querySelectorAll('input[name="by"]')) input.addEventListener("change", soon);
