@@ -385,7 +385,9 @@ def test_the_command_line(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "4 points; outcomes: 6 replayed (kept in results/s.sweep.store/), 4 priced again, 6 as at" in done.stdout
     out = folder / "results" / "s.sweep"
-    assert sorted(files(out)) == ["breakdown.csv", "plots/sweep.png", "plots/sweep.svg", "result.json", "totals.csv"]
+    assert sorted(files(out)) == [
+        "breakdown.csv", "plots/sweep.png", "plots/sweep.svg", "report.html", "result.json", "totals.csv",
+    ]  # fmt: skip
     totals = table(out / "totals.csv")
     assert len(totals) == 4 * 2 * 2
     assert totals[0]["point"] == "models.other.costs.syscall=1 cycles"

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from simulator.actions import ActionCounts
 from simulator.analysis.differences import Difference, differences
-from simulator.analysis.points import inputs, point_named
+from simulator.analysis.points import costs_of, inputs, point_named
 from simulator.analysis.shapley import shapley
 from simulator.engine.base import CpuTime
 from simulator.errors import InputError, RunError, did_you_mean
@@ -147,7 +147,7 @@ def side(result: Result, workload: str, model: str, point: str = "", label: str 
     for replayed in result.replays:
         if (replayed.workload, replayed.model, replayed.point) == (workload, model, at):
             made_from = inputs(result, at)
-            costs = dict(_costs(replayed, made_from["models"][model]["costs"]))
+            costs = dict(costs_of(replayed, made_from["models"][model]["costs"]))
             parts = {
                 "model": _at_costs(made_from["models"][model], costs),
                 "workload": made_from["workloads"][workload],
@@ -180,17 +180,6 @@ def check_has_counts(result: Result) -> None:
     """
     if not result.replays:
         raise InputError(f"the result '{result.title}' is of a vmmsim that kept no counts: run it again")
-
-
-def _costs(replayed: Replayed, written: Mapping[str, Any]) -> Iterator[tuple[str, Cost]]:
-    """Give the cost of each action in the unit it is written in; at a sweep point another amount may hold."""
-    for action, ticks in replayed.ticks.items():
-        entry = written.get(action, {})
-        cost = Cost.parse(str(entry["cost"])) if "cost" in entry else Cost(Fraction(ticks, 1000), in_cycles=True)
-        if cost.ticks(replayed.clock) != ticks:
-            per = 1000 if cost.in_cycles else replayed.clock.ticks_per_ns
-            cost = Cost(Fraction(ticks, per), cost.in_cycles)
-        yield action, cost
 
 
 def explain(before: Side, after: Side, of: Total = "total") -> Explanation:

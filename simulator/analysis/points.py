@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from simulator.errors import InputError, did_you_mean
-from simulator.result import Result
+from simulator.result import Replayed, Result
+from simulator.units import Cost
 
 _LISTED = 5
 """Points that an error names; the rest is a number."""
@@ -35,9 +37,8 @@ def point_named(result: Result, text: str) -> str:
             f"'{result.title}' is a sweep: say at which point, as in MODEL@'{known[0]}'; it has {_listed(known)}"
         )
     wanted = [part.strip().partition("=") for part in text.split(";")]
-    found = [
-        name for name in known if all(any(_means(each, of) for of in _coordinates(result, name)) for each in wanted)
-    ]
+    values = coordinates(result)
+    found = [name for name in known if all(any(_means(each, of) for of in values[name].items()) for each in wanted)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -62,10 +63,20 @@ def inputs(result: Result, point: str) -> Mapping[str, Any]:
     return {**base, **sections, **seed}
 
 
-def _coordinates(result: Result, name: str) -> Iterator[tuple[str, str]]:
-    for entry in result.metadata.get("sweep", {}).get("points", []):
-        if entry["point"] == name:
-            yield from entry["coordinates"].items()
+def costs_of(replayed: Replayed, written: Mapping[str, Any]) -> Iterator[tuple[str, Cost]]:
+    """Give what each action cost in a replay, in the unit it is written in; a point may set another amount."""
+    for action, ticks in replayed.ticks.items():
+        entry = written.get(action, {})
+        cost = Cost.parse(str(entry["cost"])) if "cost" in entry else Cost(Fraction(ticks, 1000), in_cycles=True)
+        if cost.ticks(replayed.clock) != ticks:
+            per = 1000 if cost.in_cycles else replayed.clock.ticks_per_ns
+            cost = Cost(Fraction(ticks, per), cost.in_cycles)
+        yield action, cost
+
+
+def coordinates(result: Result) -> dict[str, Mapping[str, str]]:
+    """Return the value of each path at each point of a sweep, by name; nothing for a run."""
+    return {entry["point"]: entry["coordinates"] for entry in result.metadata.get("sweep", {}).get("points", [])}
 
 
 def _means(wanted: tuple[str, str, str], coordinate: tuple[str, str]) -> bool:

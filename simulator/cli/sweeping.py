@@ -85,7 +85,7 @@ def sweep(
         )
         if progress:
             progress("writing", 0, 0)
-        notes = write_sweep(swept.result, target, plots)
+        notes = write_sweep(swept.result, target, plots, experiment)
     for warning in (*swept.result.warnings, *(f"{path}: was damaged, and replayed" for path in kept.damaged)):
         print(f"warning: {warning}", file=sys.stderr)
     account = swept.result.metadata["sweep"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,7 +71,8 @@ def sweep_experiment(
     options = options or Options()
     sweeping = _Sweeping(store, options, progress, failed)
     planner = Planner(experiment, sweep, ENGINE)
-    planned = [sweeping.checked(each) for each in _planned(planner, progress)]
+    with _no_collecting():
+        planned = [sweeping.checked(each) for each in _planned(planner, progress)]
     outcomes = Outcomes(store, sweeping.retimed(planned))
     stored = sweeping.replay(planned, outcomes)
     good = [each for each in planned if each.point.number not in sweeping.errors]
@@ -84,12 +87,30 @@ def sweep_experiment(
         "combine": sweep.combine,
         "outcomes": _account(cells, outcomes),
         "points": [
-            {"point": each.point.name, "coordinates": each.point.coordinates, "variant": each.variant} for each in good
+            {
+                "point": each.point.name,
+                "coordinates": each.point.coordinates,
+                **({"variant": each.variant} if detailed else {}),
+            }
+            for each in good
         ],
         "variants": planner.variants() if detailed else [],
         "failed": [{"point": point.name, "error": str(error)} for point, error in failures],
     }
-    return Swept(_result(experiment, account, cells, outcomes, detailed), failures, stored)
+    with _no_collecting():
+        return Swept(_result(experiment, account, cells, outcomes, detailed), failures, stored)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Look for no cycles of garbage where hundreds of thousands of objects are made and kept: there are none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _planned(planner: Planner, progress: Progress | None) -> Iterator[Planned]:

@@ -82,7 +82,7 @@ const Pricing = (() => {
 
   function loadRun(run, model) {
     const cpus = run.cpus.map((cpu) => {
-      const shares = Object.entries(cpu.counts).flatMap(([event, taken]) =>
+      const shares = Object.entries(cpu.actions).flatMap(([event, taken]) =>
         Object.entries(taken).map(([action, n]) => ({event, action, n: BigInt(n)})),
       );
       const taken = new Map();

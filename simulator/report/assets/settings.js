@@ -61,9 +61,9 @@ class Settings {
     });
   }
 
-  /* The flags alone, for a command of one's own. */
+  /* The flags alone, those of the point too, for a command of one's own. */
   flags() {
-    return this.texts()
+    return [...this.#world.settings, ...this.texts()]
       .map((text) => `--set ${Settings.#quoted(text)}`)
       .join(" ");
   }

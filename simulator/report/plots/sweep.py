@@ -198,9 +198,7 @@ class SweepPlot:
         models = self._varying_models()
         workloads = self._workloads()[: max(1, MAX_PANELS // len(models))]
         bar = 0.7
-        sheet = Sheet(
-            DOUBLE_COLUMN, f"{self.title} – total time", [Line2D([], [], linestyle="", label="darker is shorter")]
-        )
+        sheet = Sheet(DOUBLE_COLUMN, f"{self.title} – total time", [])
         width = (sheet.width - _LEFT - 0.2 - bar) / len(models) - _RIGHT
         pitch = _HEIGHT + _FOOT + _HEAD
         figure = sheet.figure(len(workloads) * pitch + 0.1)
