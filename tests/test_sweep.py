@@ -495,3 +495,64 @@ def test_a_point_that_is_wrong_is_named_by_its_path_alone(folder: Path) -> None:
     found = swept(folder, {"models.other.mechanisms.direct_execution.events.syscall.syscall": "1, -1"})
     ((point, error),) = found.failed
     assert str(error).startswith(f"{point.name.removesuffix('=-1')}: expected a number of at least 1")
+
+
+KILLED = """\
+import os, signal, sys
+from simulator.cli.__main__ import main
+from simulator.engine import tracing
+from simulator.sweep.store import Store
+
+def dying(owner, name, at):
+    whole, calls = getattr(owner, name), []
+    def call(*arguments):
+        calls.append(1)
+        if len(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(*arguments)
+    setattr(owner, name, call)
+
+place, at, *sys.argv[1:] = sys.argv[1:]
+owner, name = {"asked": (tracing._Notes, "ask"), "built": (tracing._Builder, "graph"), "kept": (Store, "put_traced")}[place]
+dying(owner, name, int(at))
+main()
+"""
+"""A sweep that ends itself by signal 9 when it does one thing for the n-th time."""
+
+
+def test_killed_while_it_traces_and_started_again_it_ends_with_the_same_bytes(waiting: Path) -> None:
+    """In the first row that meets state, in the middle, at the last; before the graph is built, and before it is kept."""
+    asked = 2 * 30
+    rows = [
+        [{"kind": K["page_fault"], "page": n, "user_ns": 90 * n, "posts": 2 * n + vcpu, "waits": 2 * n + vcpu - 1} for n in range(30)]
+        for vcpu in (1, 2)
+    ]  # fmt: skip
+    rows[0][0].pop("waits")
+    write_parquet(stream(*rows), waiting / "r.parquet")
+    (waiting / "e.yaml").write_text(
+        SIGNALS.replace("other: m.yaml", "other: pentium4-672/hardware-vmm")
+        .replace("native: m.yaml", "native: pentium4-672/native")
+        .replace("host.yaml", "recording-host/none")
+    )
+    sweep = (
+        "sweep",
+        "e.yaml",
+        "--over",
+        "models.other.costs.vm_exit=1..2000 cycles in 12",
+        "--no-plots",
+        "--jobs",
+        "1",
+    )
+    done = vmmsim(*sweep, "--out", "whole", cwd=waiting)
+    assert (done.returncode, "timed again along their waits" in done.stdout) == (0, True), done.stderr
+    for place, at in (("asked", 1), ("asked", asked // 2), ("asked", asked), ("built", 1), ("kept", 1)):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, place, str(at), *sweep, "--out", "cut"],
+            cwd=waiting, capture_output=True, check=False,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert not (waiting / "cut").exists()
+        assert not [path for path in (waiting / "cut.store").glob("*/*.json") if "awaited" in path.read_text()]
+    assert vmmsim(*sweep, "--out", "cut", cwd=waiting).returncode == 0
+    assert files(waiting / "whole") == files(waiting / "cut")
+    assert files(waiting / "whole.store") == files(waiting / "cut.store")
