@@ -37,7 +37,8 @@ const Pricing = (() => {
     return [...groups.values()]
       .filter((parts) => parts.length > 1)
       .map((parts) => {
-        const largest = parts.reduce((a, b) => (Exact.compare(a.share.share, b.share.share) >= 0 ? a : b));
+        const share = Exact.most(parts.map((part) => part.share.share));
+        const largest = parts.find((part) => part.share.share === share);
         const [first] = [...parts].sort((a, b) => (a.model === baseline) - (b.model === baseline));
         return {...first, parts, share: largest.share, of: listed(parts.map((part) => part.model)), ...pathOf(parts)};
       });
@@ -220,8 +221,7 @@ const Pricing = (() => {
   }
 
   const along = (line, x) => Exact.plus(line.start, Exact.times(line.slope, x));
-  const highest = (lines, x) =>
-    lines.map((line) => along(line, x)).reduce((a, b) => (Exact.compare(a, b) >= 0 ? a : b));
+  const highest = (lines, x) => Exact.most(lines.map((line) => along(line, x)));
 
   /*
    * The places from 0 on where two times, each the greatest of some lines, are equal: they lie where lines meet.
