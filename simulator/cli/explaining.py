@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.console import labels, print_view, watched
-from simulator.cli.options import NONE_GIVEN, AsJson, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, Settings, WorkloadNames, app, exit_codes
 from simulator.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _FORMS = (
 )
 MOST_SETTINGS = 5
 """Settings whose parts are told apart by replays: 2^n of them."""
-Many = Annotated[list[str], typer.Option("--workload", help="A workload; default all. May be given several times.")]
 
 
 @app.command()
@@ -37,7 +36,7 @@ def explain(
     ],
     third: Annotated[str, typer.Argument(help="Another model.")] = "",
     *,
-    workloads: Many = NONE_GIVEN,
+    workloads: WorkloadNames = NONE_GIVEN,
     model: Annotated[str, typer.Option("--model", help="Of two results, one model; default all.")] = "",
     of: Annotated[str, typer.Option("--of", help="total: from start to end; busy: of all virtual CPUs.")] = "total",
     settings: Settings = NONE_GIVEN,

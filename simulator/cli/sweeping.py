@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import AsJson, Jobs, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, ExperimentName, Jobs, PlotsAndReport, Settings, app, exit_codes
 from simulator.errors import Fault, InputError, SpecError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _EXECUTORS = ("auto", "in-process", "processes", "dask")
 @app.command()
 @exit_codes
 def sweep(
-    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    experiment: ExperimentName,
     *,
     over: Annotated[
         list[str],
@@ -35,7 +35,7 @@ def sweep(
             help="What to vary, in place of the experiment's section `sweep`: '1, 2, 3 cycles', "
             "'500..2000 cycles in 16', '1 us..1000 us in 7 log', '0..10 step 2'.",
         ),
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    ] = NONE_GIVEN,
     zipped: Annotated[
         bool, typer.Option("--zip", help="Take first values together, then second ones; not each with each.")
     ] = False,
@@ -43,7 +43,7 @@ def sweep(
     store: Annotated[
         Path | None, typer.Option("--store", help="Where replays are kept; default the name of --out with .store.")
     ] = None,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     jobs: Jobs = None,
     executor: Annotated[
         str, typer.Option("--executor", help="auto, in-process, processes, or dask for a cluster.")
@@ -56,7 +56,7 @@ def sweep(
             "--breakdown/--no-breakdown", help="Keep breakdown and counts of each point; default: up to 2,000 outcomes."
         ),
     ] = None,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Plot totals over one parameter or two.")] = True,
+    plots: PlotsAndReport = True,
     as_json: AsJson = False,
 ) -> None:
     """Run an experiment at many points: price again where only costs differ and nothing waits, else replay."""
