@@ -32,6 +32,8 @@ START_UP_SECONDS = 1.5
 """About what it takes until spawned processes have imported the program: 0.4 s for one and 0.8 s for two, measured on
 an idle machine with 2 CPUs, and more on a busy one."""
 
+NO_SCHEDULER = "the executor dask needs the address of a scheduler: --scheduler tcp://HOST:8786"
+
 _IN_FLIGHT = 4  # tasks handed out for each worker: enough to keep it busy, few enough to stop soon
 
 
@@ -188,7 +190,7 @@ def _end_with_parent() -> None:
 def _cluster(address: str) -> tuple[Executor, int]:
     """Connect to a Dask scheduler; the tasks of workers that die are done by others."""
     if not address:
-        raise InputError("the executor dask needs the address of a scheduler: --scheduler tcp://HOST:8786")
+        raise InputError(NO_SCHEDULER)
     try:
         distributed: Any = import_module("distributed")
     except ModuleNotFoundError:

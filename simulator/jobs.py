@@ -7,10 +7,15 @@ are drawn, the same NumPy: another would give another outcome, and nobody would 
 
 from __future__ import annotations
 
+import pickle
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +26,16 @@ from simulator.engine.tracing import Graph, trace
 from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.model import CostModel
 from simulator.spec.build import Workload
-from simulator.stream import ParquetStream, content_hash
+from simulator.stream import EventStream, ParquetStream, content_hash
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Replays of one workload under some models, and what must be the same where they are carried out."""
+    """Replays of one workload under some models, and what must be the same where they are carried out.
+
+    ``described`` says on which machine, and of which files in which state, the recording is: a worker that finds the
+    same has no need to hash it again.
+    """
 
     workload: Workload
     models: tuple[CostModel, ...]
@@ -34,11 +43,16 @@ class Job:
     recording_sha256: str | None
     code_sha256: str
     numpy: str
+    described: str = ""
 
     @classmethod
     def of(cls, workload: Workload, models: Sequence[CostModel], engine: str) -> Job:
         """Return the job of replaying a workload under some models."""
-        return cls(workload, tuple(models), engine, recording_hash(workload), code_hash(), np.__version__)
+        described = (
+            "" if workload.recording is None else _described_here(pickle.loads(pickle.dumps(workload.recording)))
+        )
+        hashed = recording_hash(workload)
+        return cls(workload, tuple(models), engine, hashed, code_hash(), np.__version__, described)
 
 
 def carry_out(job: Job) -> list[Outcome]:
@@ -69,7 +83,9 @@ def _check(job: Job) -> None:
         raise RunError(f"workload '{name}': the worker has other code of vmmsim than the program that asks it")
     if job.workload.is_random and job.numpy != np.__version__:
         raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
-    if job.recording_sha256 != recording_hash(job.workload):
+    recording = job.workload.recording
+    is_as_told = recording is not None and job.described == _described_here(recording)
+    if not is_as_told and job.recording_sha256 != recording_hash(job.workload):
         raise RunError(f"workload '{name}': the worker has another recording under the same path")
 
 
@@ -98,15 +114,50 @@ def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorE
 
 
 def recording_hash(workload: Workload) -> str | None:
-    """Return the SHA-256 of the rows of a workload's recording; None if it has none. A file is read once."""
+    """Return the SHA-256 of the rows of a workload's recording; None if it has none.
+
+    What is made of files (a window, copies side by side) is read once as long as these stay as they are.
+    """
     if workload.recording is None:
         return None
-    if isinstance(workload.recording, ParquetStream):
-        state = workload.recording.path.stat()
-        return _file_hash(workload.recording.path, state.st_mtime_ns, state.st_size)
-    return content_hash(workload.recording)
+    return _hash_of(_Described.of(workload.recording), workload.recording)
 
 
-@lru_cache(maxsize=256)
-def _file_hash(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001 (another time or size: another file)
-    return content_hash(ParquetStream.open(path))
+class _Described(pickle.Pickler):
+    """Puts down what a stream is made of: files by their path and state, in place of their rows."""
+
+    def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
+        """Return what stands for a file."""
+        if not isinstance(part, ParquetStream):
+            return None
+        state = part.path.stat()
+        return str(part.path.resolve()), state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
+
+    @classmethod
+    def of(cls, stream: EventStream) -> str:
+        """Return the SHA-256 of the description; equal ones are of equal rows."""
+        written = BytesIO()
+        cls(written).dump(stream)
+        return sha256(written.getvalue()).hexdigest()
+
+
+def _described_here(stream: EventStream) -> str:
+    return f"{_machine()} {_Described.of(stream)}"
+
+
+@cache
+def _machine() -> str:
+    """Return what tells this machine, since it was started, from all others; a name where the system has no such."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return platform.node()
+
+
+_HASHES: dict[str, str] = {}
+
+
+def _hash_of(described: str, stream: EventStream) -> str:
+    if described not in _HASHES:
+        _HASHES[described] = content_hash(stream)
+    return _HASHES[described]

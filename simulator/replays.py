@@ -31,7 +31,8 @@ def as_document(replayed: Replayed) -> dict[str, Any]:
         "why_recount": replayed.why_recount,
         "ticks": dict(sorted(replayed.ticks.items())),
         "vcpus": [
-            {**_times(cpu), **_counts(counts)} for cpu, counts in zip(outcome.vcpus, outcome.vcpu_counts, strict=True)
+            {**_times(cpu), **counts_as_document(counts)}
+            for cpu, counts in zip(outcome.vcpus, outcome.vcpu_counts, strict=True)
         ],
         "physical_cpus": [_times(cpu) for cpu in outcome.physical_cpus],
     }
@@ -41,7 +42,8 @@ def _times(cpu: CpuTime) -> dict[str, int]:
     return {name: getattr(cpu, name) for name in _TIMES}
 
 
-def _counts(counts: ActionCounts) -> dict[str, Any]:
+def counts_as_document(counts: ActionCounts) -> dict[str, Any]:
+    """Return the events of one virtual CPU and its actions by event, for JSON, by their names."""
     actions: dict[str, dict[str, int]] = {}
     for (kind, action), n in sorted(counts.actions.items()):
         actions.setdefault(BY_CODE[kind].name, {})[action] = n

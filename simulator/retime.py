@@ -7,13 +7,19 @@ one part of a mechanism's state might come in another order, and take other acti
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.engine.base import CpuTime, Outcome
 from simulator.engine.tracing import Graph
+from simulator.errors import RunError
 from simulator.stream import Array
+from simulator.units import Clock
+
+LEAST_PRICES = 8
+"""Prices for which tracing a replay takes less time than replaying."""
 
 _POINTS = 512  # evaluated at once: the times of some thousand nodes fit in memory, those of one in a cache
 _PAIRS = 256
@@ -41,6 +47,21 @@ class Times:
             vcpus=tuple(CpuTime(ticks, 0, end - ticks, end) for ticks, end in zip(busy, ends, strict=True)),
             physical_cpus=tuple(CpuTime(ticks, 0, makespan - ticks, makespan) for ticks in physical),
         )
+
+
+def timed_again(graph: Graph, outcome: Outcome, prices: Sequence[Mapping[str, int]], clocks: Sequence[Clock]) -> Times:
+    """Evaluate a graph at the ticks that actions cost, of which the first are those that were traced.
+
+    Raises:
+        RunError: the graph does not give the outcome that it is of.
+    """
+    ticks = [[each[action] for action in graph.actions] for each in prices]
+    per_ns = [clock.ticks_per_ns for clock in clocks]
+    shape = len(prices), len(graph.actions)
+    times = retime(graph, np.array(ticks, dtype=object).reshape(shape), np.array(per_ns, dtype=object))
+    if times.holds[0] and times.outcome(0, outcome) != outcome:
+        raise RunError("its graph of waits gives other times than its replay")
+    return times
 
 
 def retime(graph: Graph, ticks: Array, ticks_per_ns: Array) -> Times:

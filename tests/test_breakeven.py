@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
+import test_engine_equality
+import test_reprice
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import K, stream
 
+from simulator.analysis import evaluate
 from simulator.analysis.breakeven import BreakEven, break_even, closed_in, pair_of
-from simulator.analysis.evaluate import Evaluator
+from simulator.analysis.evaluate import Evaluator, with_costs
 from simulator.analysis.lines import Line, MaxMin, between
 from simulator.analysis.parameter import parameter
+from simulator.analysis.sensitivity import sensitivity
+from simulator.analysis.sobol import sobol
+from simulator.costs import CostTable
 from simulator.errors import InputError, SpecError
 from simulator.spec.build import Experiment, load_experiment
 from simulator.spec.library import root
+from simulator.stream import AS_RECORDED
+from simulator.units import Cost
 
 ROUND_TRIP = "models.hardware-vmm.costs.{vm_exit,vm_entry,vmcb_read}"
 VMMS = ("software-vmm", "hardware-vmm")
@@ -225,3 +236,97 @@ def test_a_change_of_sign_is_closed_in_on_in_few_steps(zero: int, away: int, pow
 
     assert closed_in(difference, zero - away, zero + 2 * away) == (zero, zero + 1)
     assert len(tried) <= 2 + 2 * (3 * away).bit_length()
+
+
+# --- along the graph of waits ----------------------------------------------------------------------------------------
+
+WAITS = [
+    [{"kind": K["syscall"], "count": 40, "user_ns": 9000, "posts": 1, "post_delay_ns": 50}, {"kind": K["pte_modify"], "page": 3, "count": 9}],
+    [{"kind": K["port_in"], "user_ns": 100}, {"kind": K["syscall"], "waits": 1, "wait_latency_ns": 70}, {"kind": K["port_in"], "count": 2}],
+]  # fmt: skip
+"""Two virtual CPUs, of which one waits for the other."""
+
+
+def waiting(experiment: Experiment) -> Experiment:
+    """The experiment with that workload, and with bounds for some costs of the hardware VMM."""
+    model = experiment.models["hardware-vmm"]
+    bounded = {
+        action: replace(entry, low=Cost(Fraction(0), in_cycles=True), high=Cost(Fraction(20_000), in_cycles=True))
+        for action, entry in model.costs.entries.items()
+        if action in ("vm_exit", "vm_entry", "vmcb_read", "emulate_port_in", "syscall")
+    }
+    model = replace(model, costs=CostTable({**model.costs.entries, **bounded}, model.costs.clock))
+    workload = test_reprice.workload(stream(*WAITS), interacts=True)
+    return replace(experiment, workloads={"w": workload}, models={**experiment.models, model.name: model})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "models.hardware-vmm.costs.emulate_port_in",
+        "models.hardware-vmm.costs.{vm_exit,vm_entry}",
+        "models.*.costs.syscall",
+        "models.software-vmm.costs.access_virtual_chipset",
+    ],
+)
+def test_times_along_waits_are_those_of_replays(
+    write: Callable[..., Experiment], path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = waiting(write())
+    along = found(experiment, path, "0 x", "20 x")
+    monkeypatch.setattr(evaluate, "is_traceable", lambda _: False)
+    by_replays = found(experiment, path, "0 x", "20 x")
+    assert along.retimed > 10 > along.replays
+    assert (by_replays.retimed, by_replays.replays > 10) == (0, True)
+    assert replace(along, replays=0, retimed=0) == replace(by_replays, replays=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    test_engine_equality.programs(), st.sampled_from(["vm_exit", "emulate_pte_set", "validate_shadow_entry"]), st.data()
+)
+def test_whatever_is_expected_is_the_replay(
+    program: list[list[dict[str, int]]], action: str, data: st.DataObject
+) -> None:
+    """Prices at which the graph does not hold are replayed, and so are those that nobody expected where there is none."""
+    rows = [[{**row, "completion": AS_RECORDED} for row in each] for each in program]
+    model = test_engine_equality.shipped("pentium4-672/hardware-vmm")
+    work = test_reprice.workload(stream(*rows, devices=["disk"]), interacts=True)
+    experiment = replace(_recorded(), workloads={"w": work}, models={model.name: model})
+    evaluator = Evaluator(experiment, "w")
+    prices = data.draw(st.lists(st.integers(0, 10**7), min_size=8, max_size=12, unique=True))
+    evaluator.expect_costs(model.name, [{action: ticks} for ticks in prices])
+    for ticks in [*prices, data.draw(st.integers(0, 10**7))]:
+        fresh = Evaluator(experiment, "w").run(with_costs(model, {action: ticks}))
+        assert evaluator.at_costs(model.name, {action: ticks}).outcome == fresh.outcome
+    assert evaluator.replays <= len(prices) + 3
+
+
+@cache
+def _recorded() -> Experiment:
+    return load_experiment(root() / "experiments" / "replay-identity.yaml")
+
+
+def test_swings_along_waits_are_those_of_replays(
+    write: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = waiting(write())
+    evaluator = Evaluator(experiment, "w")
+    along = sensitivity(evaluator, "hardware-vmm")
+    assert evaluator.retimed >= len(along.swings) > 3 >= evaluator.replays
+    monkeypatch.setattr(evaluate, "is_traceable", lambda _: False)
+    again = Evaluator(experiment, "w")
+    assert sensitivity(again, "hardware-vmm") == along
+    assert again.replays > 3
+
+
+def test_samples_along_waits_are_those_of_replays(
+    write: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = waiting(write())
+    along = sobol(Evaluator(experiment, "w"), "hardware-vmm", 4, seed=2)
+    monkeypatch.setattr(evaluate, "is_traceable", lambda _: False)
+    by_replays = sobol(Evaluator(experiment, "w"), "hardware-vmm", 4, seed=2)
+    assert along is not None and by_replays is not None
+    assert along.replays == 1 < by_replays.replays
+    assert replace(along, replays=0) == replace(by_replays, replays=0)

@@ -35,6 +35,13 @@ def ran(folder: Path, name: str, *settings: str) -> Result:
     return run_experiment(load_experiment(folder / f"{name}.yaml", settings))
 
 
+def test_a_run_and_a_sweep_have_no_point_in_common(folder: Path) -> None:
+    sweep = replace(ran(folder, "f"), metadata={**ran(folder, "f").metadata, "sweep": {"over": {"seed": ["1"]}}})
+    sweep = replace(sweep, totals=tuple(row.at("seed=1") for row in sweep.totals))
+    with pytest.raises(InputError, match="b has no point of a: one is a run, at no point, one is a sweep over seed"):
+        compare({"a": ran(folder, "f"), "b": sweep})
+
+
 def test_times_are_relative_to_the_first_result_that_has_the_run(folder: Path) -> None:
     dearer = ran(folder, "e", "models.m.costs.syscall=20 cycles", "models.m.machine.clock=2 GHz")
     found = compare({"v alone": ran(folder, "f"), "both": ran(folder, "e"), "dearer": dearer})

@@ -27,6 +27,7 @@ from simulator.units import split_quantity
         ("0.001..1000 cycles in 7 log", tuple(f"{Decimal(10) ** p:f} cycles" for p in range(-3, 4))),
         ("1e3..2e3 Hz in 2", ("1000 Hz", "2000 Hz")),
         ("10..11 in 2", ("10", "11")),
+        ("1.0..2.0 in 3", ("1", "1.5", "2")),
     ],
 )
 def test_values(text: str, values: tuple[str, ...]) -> None:
@@ -43,7 +44,8 @@ def test_values(text: str, values: tuple[str, ...]) -> None:
         ("1..5", "expected values such as '1, 2, 3 cycles'"),
         ("0..5 in 3 log", "expected a low end above 0 for a logarithmic range, found 0"),
         ("1..5 in 1", "two values or more"),
-        ("1..3 in 9", "stands twice: take fewer values, or write more digits"),
+        ("1..3 in 9", "expected fewer values: between 1 and 3, which have no unit and no point, all are whole numbers"),
+        ("1.001..1.003 us in 9", "stands twice: take fewer values, or write more digits"),
         ("1 us..5 ms in 3", "expected one unit for both ends, found 'us' and 'ms'"),
         ("1..5 step 0", "expected a step above 0"),
         ("1..9 in 9999999", "expected at most 1,000,000 values"),

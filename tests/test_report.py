@@ -196,7 +196,7 @@ def test_ranks_are_by_time_within_a_workload_and_equal_times_share_one() -> None
 
 
 def test_every_plot_has_a_text_for_those_who_cannot_see_it() -> None:
-    assert html._ALTERNATIVES.keys() == plots.PLOTS.keys()
+    assert html._ALTERNATIVES.keys() == plots.PLOTS.keys() | {"sweep"}
 
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:

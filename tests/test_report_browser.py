@@ -6,6 +6,7 @@ import json
 import random
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +18,9 @@ from command_line import vmmsim
 from simulator.analysis.breakeven import break_even
 from simulator.analysis.evaluate import Evaluator
 from simulator.analysis.parameter import parameter
-from simulator.report import tables
+from simulator.report import live, tables
 from simulator.report.reader import load_result
+from simulator.report.sweep import write_sweep
 from simulator.result import TotalsRow, UncertaintyRow, frame
 from simulator.spec.build import load_experiment
 from simulator.spec.library import root
@@ -273,6 +275,62 @@ def test_a_cost_beyond_its_bounds_takes_the_bound_along(driver: webdriver.Chrome
     assert run(still, *command_of(page, "--out", "again", "--no-plots"))
 
 
+SHARED = "shared by models"
+
+
+def test_one_slider_moves_a_cost_in_all_models_that_share_it(driver: webdriver.Chrome, still: Path) -> None:
+    page = browser.Page(driver, still / "out" / "report.html")
+    value = page.drag(SHARED, "syscall", 40)
+    setting = f"models.{{native,software-vmm,hardware-vmm}}.costs.syscall={value} cycles"
+    assert [word for word in command_of(page) if "=" in word] == [setting]
+    assert page.text("#setting-list code") == setting.partition("=")[0]
+    for model in ("native", "software-vmm", "hardware-vmm"):
+        assert page.cost(model, "syscall", "[type=text]").get_property("value") == value
+    printed = run(still, *command_of(page, "--out", "again", "--no-plots"))
+    shown = page.totals()
+    assert [exact(shown[row["workload"], row["model"]]) for row in printed] == [
+        (row["total_cycles"], row["busy_cycles"]) for row in printed
+    ]
+    alone = page.drag("hardware-vmm", "syscall", -30)
+    assert [word for word in command_of(page) if "=" in word] == [
+        f"models.native.costs.syscall={value} cycles",
+        f"models.software-vmm.costs.syscall={value} cycles",
+        f"models.hardware-vmm.costs.syscall={alone} cycles",
+    ]
+    shared = page.cost(SHARED, "syscall", "[type=text]")
+    assert [shared.get_property(name) for name in ("value", "placeholder")] == ["", "several"]
+    page.script("document.querySelector('.cost.set .undo').click()")
+    page.settle()
+    assert not page.find("#settings").is_displayed(), "its undo button is that of all"
+
+
+def test_break_even_of_a_shared_cost_moves_both_times(driver: webdriver.Chrome, still: Path) -> None:
+    page = browser.Page(driver, still / "out" / "report.html")
+    path = "models.{native,software-vmm,hardware-vmm}.costs.compute"
+    page.script(
+        """const cost = document.getElementById("breakeven-cost");
+        cost.value = arguments[0]; cost.dispatchEvent(new Event("change"))""",
+        path,
+    )
+    page.settle()
+    assert page.script("return document.getElementById('breakeven-cost').value") == path
+    assert "It adds the same to both." in page.text("#breakeven-text")
+
+
+def test_costs_that_differ_in_a_bound_or_a_source_are_not_shared(driver: webdriver.Chrome, still: Path) -> None:
+    page = browser.Page(driver, still / "out" / "report.html")
+    script = """
+      const cost = (more) => ({cost: "5 cycles", path: "models.m.costs.a", mechanism: "x", source: "s", status: "assumed", ...more});
+      const named = (name, more) => [name, {mhz: 1000, costs: {a: {...cost(more), path: `models.${name}.costs.a`}}, ...more.model}];
+      const run = (model) => ({workload: "w", model, why_replay: "", why_recount: "", ticks: "0",
+        cpus: [{waiting: "0", idle: "0", events: {syscall: "1"}, actions: {syscall: {a: "3"}}}]});
+      const given = [["m", {}], ["n", {}], ["high", {high: "6 cycles"}], ["source", {source: "t"}], ["clock", {model: {mhz: 7}}]];
+      const models = Object.fromEntries(given.map(([name, more]) => named(name, more)));
+      const world = Pricing.load({models, runs: given.map(([name]) => run(name)), baseline: "m"});
+      return world.shared.map(({path, parts, model}) => [path, parts.length, model])"""
+    assert page.script(script) == [["models.{m,n}.costs.a", 2, "n"]]
+
+
 # --- break-even -----------------------------------------------------------------------------------------------------
 
 
@@ -302,6 +360,99 @@ def test_break_even_is_that_of_the_command(driver: webdriver.Chrome, still: Path
     expected = [f"at {n // 1000:,}{f'.{n % 1000:03}'.rstrip('0').rstrip('.')} cycles" for n in thousandths]
     assert all(each in text for each in expected)
     assert text.startswith("None") == (not expected)
+
+
+# --- the points of a sweep -------------------------------------------------------------------------------------------
+
+
+VARIED = """
+sweep:
+  over:
+    models.hardware-vmm.costs.vm_exit: 500, 1000 cycles
+    models.hardware-vmm.mechanisms.vm_exits.vmcb_reads: [0, 10]
+    models.software-vmm: [pentium4-672/software-vmm, lookahead/nested-paging]
+"""
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("varied")
+    (folder / "varied.yaml").write_text(STILL + VARIED)
+    done = vmmsim("sweep", "varied.yaml", "--set", "models.native.costs.syscall=300 cycles", "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def go_to(page: Page, path: str, place: int) -> None:
+    """Move the slider of a path of the sweep to its n-th value."""
+    (slider,) = page.driver.find_elements("css selector", f'#point input[aria-label="{path}"]')
+    slider.send_keys(browser.Keys.HOME, browser.Keys.ARROW_RIGHT * place)
+    page.settle()
+
+
+def test_each_point_of_a_sweep_has_sliders_and_its_totals_are_those_of_its_command(
+    driver: webdriver.Chrome, varied: Path
+) -> None:
+    page = browser.Page(driver, varied / "out" / "report.html")
+    first = page.totals()
+    assert [exact(row) for row in first.values()] == [
+        (row["total_cycles"], row["busy_cycles"]) for row in run(varied, *command_of(page, "--out", "a", "--no-plots"))
+    ]
+    go_to(page, "models.hardware-vmm.costs.vm_exit", 1)
+    page.drag("hardware-vmm", "vm_entry", 40)
+    go_to(page, "models.software-vmm", 1)
+    go_to(page, "models.hardware-vmm.mechanisms.vm_exits.vmcb_reads", 1)
+    printed = run(varied, *command_of(page, "--out", "a", "--no-plots"))
+    shown = page.totals()
+    assert shown != first
+    assert [exact(shown[row["workload"], row["model"]]) for row in printed] == [
+        (row["total_cycles"], row["busy_cycles"]) for row in printed
+    ]
+    page.find("#reset").click()
+    page.settle()
+    run(varied, *command_of(page, "--out", "a", "--no-plots"))
+    grid = totals_of(varied / "a")
+    headings = [column.heading for column in grid.columns if "low–high" not in column.heading]
+    assert [[row[heading] for heading in headings] for row in page.totals().values()] == [
+        list(row[: len(headings)]) for row in grid.rows
+    ]
+    page.script("for (const each of document.querySelectorAll('#breakdown ~ details')) each.open = true")
+    page.settle()
+    summary = "[...document.querySelectorAll('#breakdown ~ details h3 .busy')].map((each) => each.textContent)"
+    busy = headings.index("busy")
+    assert page.script(f"return {summary}") == [row[busy] for row in grid.rows]
+    address = str(page.script("return new Promise((done) => setTimeout(() => done(location.hash), 500))"))
+    assert address.startswith("#point=models.hardware-vmm.costs.vm_exit%3D1000")
+    again = browser.Page(driver, varied / "out" / "report.html", address)
+    assert again.totals() == page.totals()
+    wrong = browser.Page(driver, varied / "out" / "report.html", "#point=seed%3D9")
+    assert wrong.text("#refused") == "The link sets what this result does not have: the point seed=9"
+    assert wrong.totals() == first
+    assert again.errors() == []
+
+
+def test_a_sweep_with_too_many_points_says_which_can_be_chosen(
+    driver: webdriver.Chrome, varied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = load_result(varied / "out")
+    whole = len(json.dumps(live.live_data(result)))
+    monkeypatch.setattr(live, "MOST_BYTES", whole - 1)
+    write_sweep(result, varied / "fewer", experiment="varied.yaml")
+    page = browser.Page(driver, varied / "fewer" / "report.html")
+    assert page.script("return document.querySelectorAll('#point input:enabled').length") == 2, "each second point"
+    note = page.text("#totals ~ .note")
+    assert note.startswith("Sliders: 4 of 8 points can be chosen here, since all would make the page too large.")
+    last = result.metadata["sweep"]["points"][-1]["point"]
+    command = shlex.split(note.partition("has them: vmmsim run ")[2])
+    assert command == [
+        "varied.yaml",
+        *(w for text in (*result.metadata["overrides"], *last.split("; ")) for w in ("--set", text)),
+    ]
+    bare = replace(result, replays=(), breakdown=())
+    write_sweep(bare, varied / "bare")
+    text = (varied / "bare" / "report.html").read_text()
+    assert "of 8 points this sweep keeps totals alone, unless --breakdown asks for more" in text
+    assert "<script" not in text
 
 
 # --- numbers --------------------------------------------------------------------------------------------------------
@@ -363,7 +514,7 @@ def test_sums_beyond_what_a_number_holds_are_exact(driver: webdriver.Chrome, sti
     n, cost = 10**18 + 1, Decimal("20000.001")
     script = """
       const cost = {cost: `${arguments[1]} cycles`, path: "p", mechanism: "m", source: "s", status: "assumed"};
-      const cpu = {waiting: "0", idle: "0", events: {syscall: "1"}, counts: {syscall: {a: arguments[0]}}};
+      const cpu = {waiting: "0", idle: "0", events: {syscall: "1"}, actions: {syscall: {a: arguments[0]}}};
       const run = {workload: "w", model: "m", why_replay: "", why_recount: "", ticks: "0", cpus: [cpu]};
       const world = Pricing.load({models: {m: {mhz: 1000, costs: {a: cost}}}, runs: [run], baseline: null});
       return String(Pricing.priceAll(world, (each) => each.asRun)[0].ticks.total)"""

@@ -70,11 +70,14 @@ def test_where_it_holds_it_is_the_replay(
             assert times.outcome(row, outcome) == replayed(events, priced)
 
 
-def test_it_holds_for_recordings() -> None:
-    """A compile job on two virtual CPUs under a model with state: from a quarter of a price to twice it, all hold."""
+@pytest.mark.parametrize(
+    ("name", "action"), [("pentium4-672/hardware-vmm", "vm_exit"), ("pentium4-672/software-vmm", "trap")]
+)
+def test_it_holds_for_recordings(name: str, action: str) -> None:
+    """A compile job on two virtual CPUs under models with state: from a quarter of a price to twice it, all hold."""
     workload = load_workload(find("recorded/compile-2files-j2", "workload", Path()))[1]
-    model = shipped("pentium4-672/hardware-vmm")
-    several = [at_prices(model, {"vm_exit": cycles}) for cycles in (500, 1931, 4000)]
+    model = shipped(name)
+    several = [at_prices(model, {action: cycles}) for cycles in (500, 1931, 4000)]
     outcome, graph = trace(Replay(workload.stream, model))
     assert graph is not None
     times = retimed(graph, several)
@@ -166,6 +169,23 @@ def test_a_wait_settles_who_comes_first() -> None:
     assert graph is not None
     assert len(graph.before) == 0
     assert retimed(graph, [model]).outcome(0, outcome) == replayed(events, model)
+
+
+def test_rows_that_leave_an_adapted_site_as_it_is_may_change_places() -> None:
+    """The first row adapts the site, and the wait settles that; after it two virtual CPUs write there, either first."""
+    write = {"kind": K["mmio_write"], "site": 7}
+    first = [{**write, "count": 3, "posts": 1}, {"kind": K["rdtsc"], "count": 9}, {**write, "user_ns": 400}]
+    events = stream(first, [{**write, "waits": 1, "user_ns": 1}, {**write, "user_ns": 500}])
+    model = shipped("pentium4-672/software-vmm")
+    several = [at_prices(model, {"execute_rdtsc": cycles, "rdtsc": cycles}) for cycles in (0, 90, 10**4)]
+    outcome, graph = trace(Replay(events, several[0]))
+    assert graph is not None
+    assert len(graph.before) == 0
+    assert [retimed(graph, several).outcome(row, outcome) for row in range(3)] == [replayed(events, m) for m in several]
+    traps = [{**write, "posts": 1}, {**write, "user_ns": 400}]
+    _, graph = trace(Replay(stream(traps, [{**write, "waits": 1}, {**write, "user_ns": 500}]), model))
+    assert graph is not None
+    assert len(graph.before) > 0, "the second trap adapts it, whoever comes second"
 
 
 def test_the_closed_form_of_a_wait() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 from command_line import VMMSIM, table, vmmsim
 from support import K, stream
 
+from simulator.analysis.explain import explain, side
+from simulator.analysis.points import point_named
 from simulator.errors import InputError, RunError, SimulatorError, SpecError
 from simulator.executors import Where
 from simulator.report.reader import load_result
@@ -380,12 +383,11 @@ def test_the_command_line(folder: Path) -> None:
     (folder / "s.yaml").write_text(EXPERIMENT + "sweep:\n  over:\n    models.other.costs.syscall: 1..99 cycles in 4\n")
     done = vmmsim("sweep", "s.yaml", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (
-        "4 points; outcomes: 6 replayed (kept in results/s.sweep.store/), 4 priced again, 0 timed again along their waits, 6 as at"
-        in done.stdout
-    )
+    assert "4 points; outcomes: 6 replayed (kept in results/s.sweep.store/), 4 priced again, 6 as at" in done.stdout
     out = folder / "results" / "s.sweep"
-    assert sorted(files(out)) == ["breakdown.csv", "plots/sweep.png", "plots/sweep.svg", "result.json", "totals.csv"]
+    assert sorted(files(out)) == [
+        "breakdown.csv", "plots/sweep.png", "plots/sweep.svg", "report.html", "result.json", "totals.csv",
+    ]  # fmt: skip
     totals = table(out / "totals.csv")
     assert len(totals) == 4 * 2 * 2
     assert totals[0]["point"] == "models.other.costs.syscall=1 cycles"
@@ -444,3 +446,113 @@ def test_a_point_has_the_name_that_set_takes() -> None:
     error: SimulatorError = RunError("x")
     assert str(error) == "x"
     assert Point(0, {"seed": "1", "models.m.costs.c": "2 cycles"}).name == "seed=1; models.m.costs.c=2 cycles"
+
+
+def test_points_are_explained_by_what_they_set(folder: Path) -> None:
+    """By one parameter of structure, or one of the workload, or a whole model: each is named, though no run has it."""
+    recipe = "mechanisms.direct_execution.events.syscall.syscall"
+    over = {
+        f"models.other.{recipe}": "2, 4",
+        "workloads.quiet.parameters.n": "10, 20",
+        "models.native": "{m}, {fast}".format(m=folder / "m.yaml", fast=folder / "fast.yaml"),
+    }
+    write_sweep(swept(folder, over).result, folder / "out", plots=False)
+    result = load_result(folder / "out")
+
+    def named(model: str, before: str, after: str) -> list[tuple[str, str, str]]:
+        sides = [side(result, "quiet", model, f"{point}; native={folder / 'm.yaml'}") for point in (before, after)]
+        found = explain(sides[0], sides[1])
+        assert sum(share.seconds for share in found.parameters) == found.difference != 0
+        return [(share.parameter, share.before, share.after) for share in found.parameters]
+
+    assert named("other", "syscall=2; n=10", "syscall=4; n=10") == [(recipe, "2", "4")]
+    assert named("other", "syscall=2; n=10", "syscall=2; n=20") == [("workload.parameters.n", "10", "20")]
+    ((parameter, _, _),) = named("other", "syscall=2; n=10", "syscall=4; n=20")
+    assert parameter == "counts of actions (mechanisms.direct_execution, workload.parameters)"
+    whole = [side(result, "quiet", "native", f"syscall=2; n=10; native={folder / name}.yaml") for name in ("m", "fast")]
+    assert [(share.parameter, share.after) for share in explain(whole[0], whole[1]).parameters] == [
+        ("costs.syscall", "2 cycles")
+    ]
+
+
+def test_a_point_is_found_by_what_tells_it_apart(folder: Path) -> None:
+    over = {"models.other.costs.syscall": "1, 2 cycles", "models.native.costs.syscall": "1, 2 cycles"}
+    result = swept(folder, over).result
+    both = "models.other.costs.syscall=1 cycles; models.native.costs.syscall=2 cycles"
+    assert point_named(result, both) == both
+    assert point_named(result, "native.costs.syscall=2 cycles;other.costs.syscall=1 cycles") == both
+    for text, message in (
+        ("syscall=1 cycles", "is at 3 points of 'small': say more; they are 'models.other.costs.syscall=1 cycles; "),
+        ("syscall=3 cycles", "'small' has no point 'syscall=3 cycles'"),
+        ("", "'small' is a sweep: say at which point"),
+    ):
+        with pytest.raises(InputError, match=re.escape(message)):
+            point_named(result, text)
+    assert point_named(run_experiment(load_experiment(folder / "e.yaml")), "") == ""
+
+
+def test_a_point_that_is_wrong_is_named_by_its_path_alone(folder: Path) -> None:
+    found = swept(folder, {"models.other.mechanisms.direct_execution.events.syscall.syscall": "1, -1"})
+    ((point, error),) = found.failed
+    assert str(error).startswith(f"{point.name.removesuffix('=-1')}: expected a number of at least 1")
+
+
+KILLED = """\
+import os, signal, sys
+from simulator.cli.__main__ import main
+from simulator.engine import tracing
+from simulator.sweep.store import Store
+
+def dying(owner, name, at):
+    whole, calls = getattr(owner, name), []
+    def call(*arguments):
+        calls.append(1)
+        if len(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(*arguments)
+    setattr(owner, name, call)
+
+place, at, *sys.argv[1:] = sys.argv[1:]
+owner, name = {"asked": (tracing._Notes, "ask"), "built": (tracing._Builder, "graph"), "kept": (Store, "put_traced")}[place]
+dying(owner, name, int(at))
+main()
+"""
+"""A sweep that ends itself by signal 9 when it does one thing for the n-th time."""
+
+
+def test_killed_while_it_traces_and_started_again_it_ends_with_the_same_bytes(waiting: Path) -> None:
+    """In the first row that meets state, in the middle, at the last; before the graph is built, and before it is kept."""
+    asked = 2 * 30
+    rows = [
+        [{"kind": K["page_fault"], "page": n, "user_ns": 90 * n, "posts": 2 * n + vcpu, "waits": 2 * n + vcpu - 1} for n in range(30)]
+        for vcpu in (1, 2)
+    ]  # fmt: skip
+    rows[0][0].pop("waits")
+    write_parquet(stream(*rows), waiting / "r.parquet")
+    (waiting / "e.yaml").write_text(
+        SIGNALS.replace("other: m.yaml", "other: pentium4-672/hardware-vmm")
+        .replace("native: m.yaml", "native: pentium4-672/native")
+        .replace("host.yaml", "recording-host/none")
+    )
+    sweep = (
+        "sweep",
+        "e.yaml",
+        "--over",
+        "models.other.costs.vm_exit=1..2000 cycles in 12",
+        "--no-plots",
+        "--jobs",
+        "1",
+    )
+    done = vmmsim(*sweep, "--out", "whole", cwd=waiting)
+    assert (done.returncode, "timed again along their waits" in done.stdout) == (0, True), done.stderr
+    for place, at in (("asked", 1), ("asked", asked // 2), ("asked", asked), ("built", 1), ("kept", 1)):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, place, str(at), *sweep, "--out", "cut"],
+            cwd=waiting, capture_output=True, check=False,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert not (waiting / "cut").exists()
+        assert not [path for path in (waiting / "cut.store").glob("*/*.json") if "awaited" in path.read_text()]
+    assert vmmsim(*sweep, "--out", "cut", cwd=waiting).returncode == 0
+    assert files(waiting / "whole") == files(waiting / "cut")
+    assert files(waiting / "whole.store") == files(waiting / "cut.store")

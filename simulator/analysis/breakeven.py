@@ -2,7 +2,8 @@
 
 Where the parameter is the cost of some actions, and nothing waits, times are straight lines of it, and so are their
 extremes over all other costs: break-even is solved exactly, from the counts. Elsewhere a range is scanned with replays,
-and each change of sign is closed in on, to the least step of the parameter.
+or with times along the graph of waits of one, which are as exact, and each change of sign is closed in on, to the least
+step of the parameter.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class BreakEven:
     ``why_replayed`` says why the times are no straight lines of the parameter; empty where they are, and all is exact.
     ``possible`` is where break-even can lie while every other cost lies between its bounds; None where it is unknown.
     ``slope``: by how much the first model's time less the second's grows with each unit; None where it is no one line.
-    ``curve`` has the times, in order of values, the ends of the range first and last.
+    ``curve`` has the times, in order of values, the ends of the range first and last. ``replays`` is how many it took,
+    ``retimed`` how many it did without, as times along the graph of waits of one of them.
     """
 
     workload: str
@@ -69,6 +71,7 @@ class BreakEven:
     curve: tuple[Point, ...]
     events: int
     replays: int
+    retimed: int = 0
 
     def difference(self, end: int) -> Fraction:
         """Return the first model's time less the second's, in seconds, at a place of the curve."""
@@ -101,9 +104,8 @@ def break_even(evaluator: Evaluator, models: Pair, scan: int = 16) -> BreakEven:
     """Find where two models cost the same; ``scan`` is into how many parts a range is cut if it takes replays.
 
     Raises:
-        InputError: neither model changes with the parameter.
+        InputError: neither model changes with the parameter, or a value in the range cannot stand at its path.
         RunError: a replay cannot end.
-        SpecError: a value in the range is none that can stand at the path.
     """
     (moved,) = evaluator.parameters
     check_touched(moved, models)
@@ -224,13 +226,14 @@ def _scanned(evaluator: Evaluator, models: Pair, moved: Parameter, why: str, sca
         return seen[k][0] - seen[k][1]
 
     places = sorted({first + (last - first) * i // scan for i in range(scan + 1)})
+    for model in models:
+        evaluator.expect(model, [((k * moved.step,), {}) for k in places])
     brackets = list(_brackets(difference, places))
     crossings = [Crossing(a * moved.step, b * moved.step, n * moved.step, difference(n)) for a, b, n in brackets]
     curve = tuple(Point(k * moved.step, times) for k, times in sorted(seen.items()))
     events = _events(evaluator.base(models[0]))
-    return BreakEven(
-        evaluator.workload, models, moved, why, tuple(crossings), None, None, curve, events, evaluator.replays
-    )
+    made = evaluator.replays, evaluator.retimed
+    return BreakEven(evaluator.workload, models, moved, why, tuple(crossings), None, None, curve, events, *made)
 
 
 def _brackets(difference: Callable[[int], Fraction], places: list[int]) -> list[tuple[int, int, int]]:

@@ -87,7 +87,10 @@ def _reasons(results: Mapping[str, Result]) -> Iterator[str]:
     first, *_ = results
     version = results[first].metadata["schema_version"]
     seen: dict[str, str] = {}
+    points = dict.fromkeys(row.point for row in results[first].totals)
     for label, result in results.items():
+        if not any(row.point in points for row in result.totals):
+            yield f"{label} has no point of {first}: {_points(results[first])}, {_points(result)}"
         mine = result.metadata["schema_version"]
         if mine != version:
             yield f"{first} is of schema version {version}, {label} of {mine}: run the older one again"
@@ -98,6 +101,13 @@ def _reasons(results: Mapping[str, Result]) -> Iterator[str]:
             other = seen.setdefault(workload, label)
             if other != label:
                 yield from _different_workload(workload, (other, results[other]), (label, result))
+
+
+def _points(result: Result) -> str:
+    points = dict.fromkeys(row.point for row in result.totals if row.point)
+    return (
+        f"one is a sweep over {', '.join(result.metadata['sweep']['over'])}" if points else "one is a run, at no point"
+    )
 
 
 def _different_workload(name: str, old: tuple[str, Result], new: tuple[str, Result]) -> Iterator[str]:

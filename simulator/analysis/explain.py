@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from simulator.actions import ActionCounts
 from simulator.analysis.differences import Difference, differences
+from simulator.analysis.points import costs_of, inputs, point_named
 from simulator.analysis.shapley import shapley
 from simulator.engine.base import CpuTime
 from simulator.errors import InputError, RunError, did_you_mean
@@ -128,28 +129,47 @@ class Explanation:
 
 
 def side(result: Result, workload: str, model: str, point: str = "", label: str = "") -> Side:
-    """Return one replay of a result, ready to be explained.
+    """Return one replay of a result, ready to be explained; ``point`` is found as ``points.point_named`` does.
 
     Raises:
         InputError: the result keeps no counts, or has no such replay; the message names what it has.
     """
     check_has_counts(result)
-    for replayed in result.replays:
-        if (replayed.workload, replayed.model, replayed.point) == (workload, model, point):
-            inputs = result.metadata["experiment"]
-            parts = {"model": inputs["models"][model], "workload": inputs["workloads"][workload]}
-            parts["seed"] = inputs.get("seed", result.metadata["seed"])
-            return Side(label or model, replayed, dict(_costs(replayed, parts["model"]["costs"])), parts)
-    here = {(r.workload, r.model, r.point) for r in result.replays}
+    here = {(r.workload, r.model): None for r in result.replays}
     for what, name, known in (
-        ("workload", workload, [w for w, _, _ in here]),
-        ("model", model, [m for _, m, _ in here]),
-        ("point", point, [p for _, _, p in here]),
+        ("workload", workload, [w for w, _ in here]),
+        ("model", model, [m for _, m in here]),
     ):
         if name not in known:
             near, has = did_you_mean(name, known), ", ".join(sorted(set(known)))
             raise InputError(f"'{result.title}' has no {what} '{name}'{near}; it has {has}")
-    raise InputError(f"'{result.title}' has no replay of '{workload}' under '{model}' at the point '{point}'")
+    at = point_named(result, point)
+    for replayed in result.replays:
+        if (replayed.workload, replayed.model, replayed.point) == (workload, model, at):
+            made_from = inputs(result, at)
+            costs = dict(costs_of(replayed, made_from["models"][model]["costs"]))
+            parts = {
+                "model": _at_costs(made_from["models"][model], costs),
+                "workload": made_from["workloads"][workload],
+            }
+            parts["seed"] = made_from.get("seed", result.metadata["seed"])
+            return Side(label or _name(model, at), replayed, costs, parts)
+    raise InputError(f"'{result.title}' has no replay of '{workload}' under '{model}' at the point '{at}'")
+
+
+def _name(model: str, point: str) -> str:
+    return f"{model} at {point}" if point else model
+
+
+def _at_costs(model: Mapping[str, Any], costs: Mapping[str, Cost]) -> dict[str, Any]:
+    """Return a model, as values, with the costs of a replay: at a sweep point they may be others than written."""
+    written = model["costs"]
+    changed = {
+        action: {**written[action], "cost": str(cost)}
+        for action, cost in costs.items()
+        if action in written and Cost.parse(str(written[action]["cost"])) != cost
+    }
+    return {**model, "costs": {**written, **changed}}
 
 
 def check_has_counts(result: Result) -> None:
@@ -160,17 +180,6 @@ def check_has_counts(result: Result) -> None:
     """
     if not result.replays:
         raise InputError(f"the result '{result.title}' is of a vmmsim that kept no counts: run it again")
-
-
-def _costs(replayed: Replayed, written: Mapping[str, Any]) -> Iterator[tuple[str, Cost]]:
-    """Give the cost of each action in the unit it is written in; at a sweep point another amount may hold."""
-    for action, ticks in replayed.ticks.items():
-        entry = written.get(action, {})
-        cost = Cost.parse(str(entry["cost"])) if "cost" in entry else Cost(Fraction(ticks, 1000), in_cycles=True)
-        if cost.ticks(replayed.clock) != ticks:
-            per = 1000 if cost.in_cycles else replayed.clock.ticks_per_ns
-            cost = Cost(Fraction(ticks, per), cost.in_cycles)
-        yield action, cost
 
 
 def explain(before: Side, after: Side, of: Total = "total") -> Explanation:

@@ -30,6 +30,7 @@ class Frontier:
     ratios: tuple[Values, ...]
     crossings: tuple[tuple[Fraction, Fraction], ...]
     replays: int
+    retimed: int = 0
 
 
 def frontier(evaluator: Evaluator, models: Pair, cells: int = 16) -> Frontier:
@@ -45,6 +46,8 @@ def frontier(evaluator: Evaluator, models: Pair, cells: int = 16) -> Frontier:
     if shared := set(first.places) & set(second.places):
         raise InputError(f"{first.path} and {second.path} both set {'.'.join(map(str, next(iter(shared))))}")
     across, up = _grid(first, cells), _grid(second, cells)
+    for model in models:
+        evaluator.expect(model, [((x, y), {}) for y in up for x in across])
     times = [[tuple(evaluator.seconds(model, (x, y)) for model in models) for x in across] for y in up]
     if not all(theirs for row in times for _, theirs in row):
         raise InputError(f"{evaluator.workload} takes no time under {models[1]}, so nothing is relative to it")
@@ -58,6 +61,7 @@ def frontier(evaluator: Evaluator, models: Pair, cells: int = 16) -> Frontier:
         tuple(tuple(mine / theirs for mine, theirs in row) for row in times),
         tuple(sorted(set(_crossings(across, up, gaps)))),
         evaluator.replays,
+        evaluator.retimed,
     )
 
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 from simulator.costs import CostTable
-from simulator.errors import InputError
+from simulator.errors import InputError, SpecError
 from simulator.model import CostModel
 from simulator.spec.build import Experiment
 from simulator.spec.node import dotted
-from simulator.spec.overrides import places
+from simulator.spec.overrides import places, without_flag
 from simulator.units import TICKS_PER_CYCLE, Cost, split_quantity
 
 FACTOR = "x"
@@ -84,7 +84,10 @@ def parameter(experiment: Experiment, path: str, between: tuple[str, str]) -> Pa
     Raises:
         InputError: the path leads nowhere, or the bounds are no range of values for it.
     """
-    found = places(experiment.tree, path)
+    try:
+        found = places(experiment.tree, path)
+    except SpecError as error:
+        raise without_flag(error) from None
     (low, unit), (high, other) = (_bound(path, text) for text in between)
     if unit != other:
         raise InputError(f"{path}: expected bounds in one unit, found '{between[0]}' and '{between[1]}'")

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from simulator.analysis.evaluate import Evaluator, seconds, with_costs
+from simulator.analysis.evaluate import Evaluator, seconds
 from simulator.model import CostModel
-from simulator.reprice import reprice
 from simulator.result import Replayed
 from simulator.uncertainty import Form, Range, forms, taken, total
 
@@ -50,9 +49,10 @@ class Sensitivity:
     """One workload under one model.
 
     ``of`` says what derivatives are of, and ``why_busy`` why they are not of the total. ``swings`` are of the total,
-    the widest first, from replays where something waits. ``corner``: the total with all costs at their low, as they
-    are, and at their high. ``variance``, in seconds squared: of the total, if each cost is uniform between its bounds
-    and independent of the others. Both only where nothing waits, and the latter where there is one virtual CPU.
+    the widest first; where something waits, from replays, or from times along the graph of waits, which are the same.
+    ``corner``: the total with all costs at their low, as they are, and at their high. ``variance``, in seconds squared:
+    of the total, if each cost is uniform between its bounds and independent of the others. Both only where nothing
+    waits, and the latter where there is one virtual CPU.
     """
 
     workload: str
@@ -124,10 +124,9 @@ def uncertain(model: CostModel, replayed: Replayed) -> dict[str, tuple[int, int]
 
 
 def _swings(evaluator: Evaluator, base: Replayed, model: CostModel) -> list[Swing]:
-    def at(action: str, ticks: int) -> Fraction:
-        if ticks == base.ticks[action]:
-            return seconds(base)
-        changed = with_costs(model, {action: ticks})
-        return seconds(evaluator.run(changed) if base.why_replay else reprice(base, changed.costs))
-
-    return [Swing(action, at(action, low), at(action, high)) for action, (low, high) in uncertain(model, base).items()]
+    ends = uncertain(model, base)
+    evaluator.expect_costs(model.name, [{action: ticks} for action, bounds in ends.items() for ticks in bounds])
+    return [
+        Swing(action, *(seconds(evaluator.at_costs(model.name, {action: ticks})) for ticks in bounds))
+        for action, bounds in ends.items()
+    ]

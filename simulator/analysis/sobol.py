@@ -2,7 +2,7 @@
 
 The samples are Sobol's quasi-random sequence, scrambled from a seed. Every parameter is uniform between its bounds and
 independent of the others. Where only costs change and nothing waits, a sample is a product of counts and costs; else it
-is a replay, and samples with the same values are replayed once.
+is a replay, or the times along the graph of waits of one; samples with the same values are replayed once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.analysis.evaluate import Evaluator, seconds
+from simulator.analysis.evaluate import Costs, Evaluator, Values, seconds
 from simulator.analysis.parameter import Parameter
 from simulator.analysis.sensitivity import uncertain
 from simulator.errors import InputError
@@ -106,7 +106,9 @@ def _totals(
     """Return the total of each sample in seconds."""
     base = evaluator.base(model)
     if moved or base.why_replay:
-        return np.array([_total(evaluator, model, costs, row) for row in samples])
+        points = [_point(evaluator, model, costs, row) for row in samples]
+        evaluator.expect(model, points)
+        return np.array([float(seconds(evaluator.at(model, *point))) for point in points])
     repricer = Repricer.of(base)
     ticks = repricer.ticks([evaluator.experiment.models[model].costs] * len(samples)).astype(object)
     for column, action in enumerate(costs):
@@ -114,11 +116,11 @@ def _totals(
     return repricer.makespans(ticks).astype(float) / base.clock.ticks_per_second
 
 
-def _total(evaluator: Evaluator, model: str, costs: Sequence[str], row: Array) -> float:
-    values = {}
+def _point(evaluator: Evaluator, model: str, costs: Sequence[str], row: Array) -> tuple[Values, Costs]:
+    """Return the values of a sample: of the parameters, and of costs in ticks."""
+    values = []
     given = iter(row[len(costs) :])
     for parameter in evaluator.parameters:
         drawn = Fraction(float(next(given))) if parameter.touches(model) else parameter.low
-        values[parameter] = round(drawn / parameter.step) * parameter.step
-    changed = evaluator.at(model, tuple(values.values()), dict(zip(costs, map(round, row), strict=False)))
-    return float(seconds(changed))
+        values.append(round(drawn / parameter.step) * parameter.step)
+    return tuple(values), dict(zip(costs, map(round, row), strict=False))

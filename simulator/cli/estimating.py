@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from simulator.cli.console import print_view, watched
-from simulator.cli.options import NONE_GIVEN, AsJson, EngineName, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, EngineName, ExperimentName, Settings, app, exit_codes
 from simulator.errors import InputError
 
 
 @app.command()
 @exit_codes
 def estimate(
-    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    experiment: ExperimentName,
     *,
     settings: Settings = NONE_GIVEN,
     as_json: AsJson = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.console import labels, print_view, watched
-from simulator.cli.options import NONE_GIVEN, AsJson, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, Settings, WorkloadNames, app, exit_codes
 from simulator.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,17 +25,18 @@ _FORMS = (
 )
 MOST_SETTINGS = 5
 """Settings whose parts are told apart by replays: 2^n of them."""
-Many = Annotated[list[str], typer.Option("--workload", help="A workload; default all. May be given several times.")]
 
 
 @app.command()
 @exit_codes
 def explain(
     first: Annotated[str, typer.Argument(help="An experiment, or the directory of a result.", metavar="WHAT")],
-    second: Annotated[str, typer.Argument(help="Another result; or a model, MODEL@POINT at a sweep point.")],
+    second: Annotated[
+        str, typer.Argument(help="Another result; or a model, as MODEL@'vm_exit=500 cycles' at a point of a sweep.")
+    ],
     third: Annotated[str, typer.Argument(help="Another model.")] = "",
     *,
-    workloads: Many = NONE_GIVEN,
+    workloads: WorkloadNames = NONE_GIVEN,
     model: Annotated[str, typer.Option("--model", help="Of two results, one model; default all.")] = "",
     of: Annotated[str, typer.Option("--of", help="total: from start to end; busy: of all virtual CPUs.")] = "total",
     settings: Settings = NONE_GIVEN,
@@ -143,8 +144,8 @@ def _models(
     changed = f"{first} with {', '.join(settings)}"
     return [
         (
-            side(before, name, model, point, _name(model, point)),
-            side(after, name, other, other_point, _name(other, other_point) if second else changed),
+            side(before, name, model, point),
+            side(after, name, other, other_point, "" if second else changed),
         )
         for name in names
         if not workloads or name in workloads

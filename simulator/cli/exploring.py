@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from simulator.cli.console import print_view, watched
-from simulator.cli.options import AsJson, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, ExperimentName, Settings, WorkloadNames, app, exit_codes
 from simulator.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class _Between(TyperCommand):
 @app.command(cls=_Between)
 @exit_codes
 def breakeven(
-    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    experiment: ExperimentName,
     *,
     param: Annotated[
         list[str],
@@ -60,16 +60,16 @@ def breakeven(
             help="Its range, with units; in the unit x, such as '0 x' '2 x', costs are scaled. Once for each --param.",
         ),
     ],
-    workload: Annotated[
-        list[str], typer.Option("--workload", help="A workload of the experiment; default all of them.")
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    workload: WorkloadNames = NONE_GIVEN,
     models: Annotated[
         tuple[str, str] | None,
         typer.Option("--models", metavar="A B", help="The two models; default those that are not the baseline."),
     ] = None,
-    scan: Annotated[int, typer.Option("--scan", min=1, help="Into how many parts a range is cut for replays.")] = 16,
+    scan: Annotated[
+        int, typer.Option("--scan", metavar="N", min=1, help="Into how many parts a range is cut for replays.")
+    ] = 16,
     out: Out = None,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     as_json: AsJson = False,
     plots: Plots = True,
 ) -> None:
@@ -105,12 +105,12 @@ def breakeven(
 @app.command()
 @exit_codes
 def sensitivity(
-    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    experiment: ExperimentName,
     *,
-    workload: Annotated[
-        list[str], typer.Option("--workload", help="A workload of the experiment; default all of them.")
-    ] = [],  # noqa: B006 (typer wants a literal default)
-    model: Annotated[list[str], typer.Option("--model", help="A model of it; default all of them.")] = [],  # noqa: B006
+    workload: WorkloadNames = NONE_GIVEN,
+    model: Annotated[
+        list[str], typer.Option("--model", metavar="NAME", help="A model; default all. May be given several times.")
+    ] = NONE_GIVEN,
     vary: Annotated[
         list[str],
         typer.Option(
@@ -118,13 +118,13 @@ def sensitivity(
             metavar="PATH=LOW..HIGH",
             help="Another uncertain parameter for the Sobol indices, of structure too, which takes replays.",
         ),
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    ] = NONE_GIVEN,
     sobol: Annotated[
         int, typer.Option("--sobol", metavar="N", help="Sobol indices from N (D + 2) samples, N a power of two.")
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", help="The seed of the samples.")] = 1,
     out: Out = None,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     as_json: AsJson = False,
     plots: Plots = True,
 ) -> None:

@@ -54,6 +54,11 @@ app = typer.Typer(
 NONE_GIVEN: list[Any] = []
 """The default of options that may be given several times."""
 
+ExperimentName = Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")]
+WorkloadNames = Annotated[
+    list[str], typer.Option("--workload", metavar="NAME", help="A workload; default all. May be given several times.")
+]
+PlotsAndReport = Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")]
 Settings = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Override a parameter by its path.")]
 Jobs = Annotated[
     int | None,

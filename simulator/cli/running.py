@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import NONE_GIVEN, WRONG_PATH, AsJson, EngineName, Jobs, Settings, app, exit_codes
+from simulator.cli.options import (
+    NONE_GIVEN,
+    WRONG_PATH,
+    AsJson,
+    EngineName,
+    Jobs,
+    PlotsAndReport,
+    Settings,
+    app,
+    exit_codes,
+)
 from simulator.errors import InputError, SimulatorError
 
 if TYPE_CHECKING:
@@ -39,7 +49,7 @@ def run(
     settings: Settings = NONE_GIVEN,
     jobs: Jobs = None,
     as_json: AsJson = False,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and write report.html.")] = True,
+    plots: PlotsAndReport = True,
     earlier: Annotated[
         Path | None,
         typer.Option(

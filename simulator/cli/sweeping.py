@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, watched
-from simulator.cli.options import AsJson, Jobs, Settings, app, exit_codes
+from simulator.cli.options import NONE_GIVEN, AsJson, ExperimentName, Jobs, PlotsAndReport, Settings, app, exit_codes
 from simulator.errors import Fault, InputError, SpecError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _EXECUTORS = ("auto", "in-process", "processes", "dask")
 @app.command()
 @exit_codes
 def sweep(
-    experiment: Annotated[str, typer.Argument(help="An experiment: a YAML file, or a name that `vmmsim list` shows.")],
+    experiment: ExperimentName,
     *,
     over: Annotated[
         list[str],
@@ -35,7 +35,7 @@ def sweep(
             help="What to vary, in place of the experiment's section `sweep`: '1, 2, 3 cycles', "
             "'500..2000 cycles in 16', '1 us..1000 us in 7 log', '0..10 step 2'.",
         ),
-    ] = [],  # noqa: B006 (typer wants a literal default)
+    ] = NONE_GIVEN,
     zipped: Annotated[
         bool, typer.Option("--zip", help="Take first values together, then second ones; not each with each.")
     ] = False,
@@ -43,7 +43,7 @@ def sweep(
     store: Annotated[
         Path | None, typer.Option("--store", help="Where replays are kept; default the name of --out with .store.")
     ] = None,
-    settings: Settings = [],  # noqa: B006 (typer wants a literal default)
+    settings: Settings = NONE_GIVEN,
     jobs: Jobs = None,
     executor: Annotated[
         str, typer.Option("--executor", help="auto, in-process, processes, or dask for a cluster.")
@@ -56,7 +56,7 @@ def sweep(
             "--breakdown/--no-breakdown", help="Keep breakdown and counts of each point; default: up to 2,000 outcomes."
         ),
     ] = None,
-    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Plot totals over one parameter or two.")] = True,
+    plots: PlotsAndReport = True,
     as_json: AsJson = False,
 ) -> None:
     """Run an experiment at many points: price again where only costs differ and nothing waits, else replay."""
@@ -85,7 +85,7 @@ def sweep(
         )
         if progress:
             progress("writing", 0, 0)
-        notes = write_sweep(swept.result, target, plots)
+        notes = write_sweep(swept.result, target, plots, experiment)
     for warning in (*swept.result.warnings, *(f"{path}: was damaged, and replayed" for path in kept.damaged)):
         print(f"warning: {warning}", file=sys.stderr)
     account = swept.result.metadata["sweep"]
@@ -102,13 +102,15 @@ def _where(executor: str, jobs: int | None, scheduler: str) -> Where:
     from typing import get_args
 
     from simulator.errors import did_you_mean
-    from simulator.executors import Kind, Where
+    from simulator.executors import NO_SCHEDULER, Kind, Where
 
     if executor not in get_args(Kind):
         near = did_you_mean(executor, _EXECUTORS)
         raise InputError(f"--executor {executor}: expected one of {', '.join(_EXECUTORS)}{near}")
     if scheduler and executor != "dask":
         raise InputError(f"--scheduler {scheduler}: only the executor dask has a scheduler: add --executor dask")
+    if executor == "dask" and not scheduler:
+        raise InputError(NO_SCHEDULER)
     return Where(executor, jobs, scheduler)  # type: ignore[arg-type]
 
 
@@ -148,11 +150,13 @@ def _print(swept: Swept, target: Path, store: Path, notes: Sequence[str]) -> Non
         terminal.print(f"note: {note}", style="dim", markup=False, highlight=False)
     failed = f", {len(swept.failed)} failed" if swept.failed else ""
     stored = f" ({swept.stored:,} of them before, in {store}/)" if swept.stored else f" (kept in {store}/)"
-    line = (
-        f"{number['points']:,} points{failed}; outcomes: {number['replayed']:,} replayed{stored}, "
-        f"{number['repriced']:,} priced again, {number['retimed']:,} timed again along their waits, "
-        f"{number['unchanged']:,} as at another point"
-    )
-    terminal.print(line, markup=False, highlight=False)
+    ways = {
+        f"replayed{stored}": number["replayed"],
+        "priced again": number["repriced"],
+        "timed again along their waits": number["retimed"],
+        "as at another point": number["unchanged"],
+    }
+    outcomes = ", ".join(f"{n:,} {how}" for how, n in ways.items() if n)
+    terminal.print(f"{number['points']:,} points{failed}; outcomes: {outcomes}", markup=False, highlight=False)
     written = sorted(path.name + "/" * path.is_dir() for path in target.iterdir())
     terminal.print(f"{target}/: {', '.join(written)}", markup=False, highlight=False)

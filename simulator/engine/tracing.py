@@ -24,7 +24,7 @@ from simulator.engine.reference import replay_row_by_row
 from simulator.engine.shared import SharedStream
 from simulator.events import COMPUTE_KINDS
 from simulator.mechanisms import Event, StatelessMechanism
-from simulator.mechanisms.base import WHOLE_ORDER
+from simulator.mechanisms.base import WHOLE_ORDER, Changes
 from simulator.model import Pricing
 from simulator.stream import AS_RECORDED, START_SIGNAL, Array
 
@@ -111,18 +111,23 @@ class _Notes(PlainMechanisms):
     def ask(self, event: Event) -> int:
         """Ask each mechanism that serves the row."""
         self._vcpu = event.vcpu
-        self._meet((event.vcpu, self.asked[event.vcpu]), event)
+        touched = list(self._touched(event))
         ticks = super().ask(event)
+        row = event.vcpu, self.asked[event.vcpu]
+        for part, changes in touched:
+            has_changed = changes if isinstance(changes, bool) else changes()
+            for earlier in self._parts[part].meet(row, changes=has_changed):
+                self.pairs[earlier, row] = None
         self.asked[event.vcpu] += 1
         return ticks
 
-    def _meet(self, row: Moment, event: Event) -> None:
+    def _touched(self, event: Event) -> Iterator[tuple[Hashable, Changes]]:
+        """Give the parts of the state that a row meets, before it does."""
         for mechanism in self._stateful:
             if event.kind in mechanism.reads() or mechanism.answers() or mechanism.watches():
                 for part, changes in mechanism.touches(event):
                     self.whole_order |= part == WHOLE_ORDER
-                    for earlier in self._parts[mechanism.name, part].meet(row, changes=changes):
-                        self.pairs[earlier, row] = None
+                    yield (mechanism.name, part), changes
 
     def _take(self, action: str, n: int) -> None:
         super()._take(action, n)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from simulator.events import BY_CODE, BY_NAME
-from simulator.mechanisms.base import ActionName, Emit, Event, Mechanism, Parameters, Recipe
+from simulator.mechanisms.base import ActionName, Changes, Emit, Event, Mechanism, Parameters, Recipe
 
 RETRANSLATE = "retranslate_site"
 
@@ -111,9 +111,11 @@ class AdaptiveTranslation(Mechanism):
         else:
             self._execute_innocent(self._innocent[action], action, n, event, emit)
 
-    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
-        """Give the site."""
-        yield self._key(event), True
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, Changes]]:
+        """Give the site; most rows leave it as they find it, adapted and guilty."""
+        key = self._key(event)
+        before = replace(self._sites.get(key, _Site()))
+        yield key, lambda: self._sites.get(key, _Site()) != before
 
     @staticmethod
     def _key(event: Event) -> tuple[int, int]:

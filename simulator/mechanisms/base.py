@@ -62,6 +62,9 @@ EventRecipes = dict[EventName, Recipe]
 WHOLE_ORDER = "the order of all rows"
 """A part of the state of a mechanism that every row changes."""
 
+Changes = bool | Callable[[], bool]
+"""Whether a row changes a part of the state; or what tells so once the row has been served."""
+
 
 class Mechanism(ABC):
     """A rule that turns events into actions.
@@ -105,12 +108,13 @@ class Mechanism(ABC):
         """Carry out, or take notice of, ``n`` actions that another mechanism took in serving ``event``."""
         raise NotImplementedError(f"{self.name} neither answers nor watches '{action}' ({n} in {event}, {emit})")
 
-    def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:  # noqa: ARG002 (the default is the same for all)
+    def touches(self, event: Event) -> Iterator[tuple[Hashable, Changes]]:  # noqa: ARG002 (the default is the same for all)
         """Give the parts of the state, as it is now, in which rows of several virtual CPUs meet if they are like this.
 
-        With each stands whether serving the row may change it. Two rows of different virtual CPUs that share no part,
-        or change none that they share, may change places: both then take the same actions, and so do all after them.
-        Where that would hang on the order of all rows, one part is ``WHOLE_ORDER``. By default all rows meet in one.
+        With each stands whether serving the row may change it, or what tells afterwards whether it did. Two rows of
+        different virtual CPUs that share no part, or change none that they share, may change places: both then take the
+        same actions, and so do all after them. Where that would hang on the order of all rows, one part is
+        ``WHOLE_ORDER``. By default all rows meet in one.
         """
         yield "all", True
 

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from simulator.report.scripts import scripts
 from simulator.report.tables import (
     BREAKDOWN_COLUMNS,
+    Grid,
     Section,
     breakdown_sections,
     comparison_grid,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 TEMPLATE, INDEX_TEMPLATE = "report.html.j2", "index.html.j2"
 _SCREEN_PER_PRINT = 1.35  # plots are set for print, with 7 point text; a screen is read from further away
 _ALTERNATIVES = {
+    "sweep": "Total time over what the sweep varies, a panel for each workload",
     "time-by-event": "Stacked bars of busy time by event kind, a panel for each workload and a bar for each model",
     "overhead-by-event": "Stacked bars of busy time over the baseline by event kind, what is saved to the left of zero",
     "overhead-by-source": "Bars of busy time over the baseline by source and model, what is saved to the left of zero",
@@ -49,6 +51,18 @@ class Plot(NamedTuple):
     uri: str
     alternative: str
     width: int
+
+
+class SweepPart(NamedTuple):
+    """What the page of a sweep has besides that of a run, at whose place it has the ``first`` of its points.
+
+    ``note`` says why not every point can be chosen, or none, and what to run; empty if all can.
+    """
+
+    first: str
+    note: str
+    extremes: Grid
+    totals: Grid
 
 
 class WorkloadBreakdown(NamedTuple):
@@ -72,12 +86,13 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     remarks: Sequence[str] = (),
     uncertainty: pd.DataFrame | None = None,
     live: Mapping[str, Any] | None = None,
+    sweep: SweepPart | None = None,
 ) -> str:
     """Return the page.
 
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
     below the comparison; ``uncertainty`` has between what totals lie; ``live`` is what the page prices again
-    (``live_data``), without which it has no scripts.
+    (``live_data``), without which it has no scripts; with ``sweep``, all but that and the plots is of its first point.
     """
     figures, sources = footnoted(comparison_grid(comparison))
     return (
@@ -88,6 +103,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
             description=description,
             totals=ranked_totals_grid(totals, uncertainty, baseline),
             live=live,
+            sweep=sweep,
             scripts=scripts() if live else (),
             baseline=baseline,
             comparison=figures,

@@ -21,6 +21,7 @@ _BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
 _OWN = (
     "exact.js",
     "pricing.js",
+    "points.js",
     "settings.js",
     "costs.js",
     "tables.js",

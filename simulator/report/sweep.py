@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,27 +13,31 @@ from typing import Any
 from rich.table import Table
 
 from simulator.replays import as_document
-from simulator.report.tables import Column, Grid, grid_table, human_seconds
+from simulator.report.tables import MISSING, Column, Grid, grid_table, human_ratio, human_seconds
 from simulator.report.writer import (
     RESULT_FILE,
     cells_of,
     check_target,
     columns,
     compact_json,
+    provenance,
     totals_as_json,
     whole_directory,
     write_csv,
 )
-from simulator.result import BreakdownRow, Result, TotalsRow
+from simulator.result import BreakdownRow, ComparisonRow, Result, TotalsRow, frame
 
 MOST_TOTALS = 2000
 """Rows of totals.csv that stand in result.json, too."""
+_MOST_SHOWN = 500
+"""Rows of totals.csv that stand in report.html, too."""
 
 
-def write_sweep(result: Result, directory: Path, plots: bool = True) -> list[str]:
-    """Write result.json, totals.csv, breakdown.csv and, unless told otherwise, a plot; return notes on the plot.
+def write_sweep(result: Result, directory: Path, plots: bool = True, experiment: str | None = None) -> list[str]:
+    """Write result.json, totals.csv, breakdown.csv and, unless told otherwise, a plot and report.html.
 
-    Nothing that is written hangs on how long the sweep took, or how often it was started again.
+    Nothing that is written hangs on how long the sweep took, or how often it was started again. ``experiment`` is how
+    the user named it, for commands that the report shows. Returns notes on the plot.
 
     Raises:
         InputError: the directory exists and is something else than an earlier result.
@@ -39,6 +46,8 @@ def write_sweep(result: Result, directory: Path, plots: bool = True) -> list[str
         write_csv(folder / "totals.csv", columns(TotalsRow), map(cells_of(TotalsRow), result.totals))
         write_csv(folder / "breakdown.csv", columns(BreakdownRow), map(cells_of(BreakdownRow), result.breakdown))
         notes = _draw(result, folder / "plots") if plots else []
+        if plots:
+            (folder / "report.html").write_text(_page(result, folder, notes, experiment), encoding="utf-8")
         document = {
             **result.metadata,
             "warnings": result.warnings,
@@ -50,6 +59,65 @@ def write_sweep(result: Result, directory: Path, plots: bool = True) -> list[str
         }
         (folder / RESULT_FILE).write_text(compact_json(document) + "\n", encoding="utf-8")
     return notes
+
+
+def _page(result: Result, folder: Path, notes: Sequence[str], experiment: str | None) -> str:
+    """Return the page: the first point as that of a run, and the others to choose from."""
+    from simulator.report import html, live
+
+    first = result.totals[0].point
+    name = experiment or live.UNKNOWN
+    data = live.live_data(result, name)
+    at_first = [row.at("") for row in result.totals if row.point == first]
+    breakdown = [replace(row, point="") for row in result.breakdown if row.point == first]
+    return html.render(
+        result.title,
+        result.description,
+        frame(at_first, TotalsRow),
+        frame(breakdown, BreakdownRow),
+        frame((), ComparisonRow),
+        json.dumps(result.metadata["experiment"], indent=2),
+        [*result.warnings, *result.notes, *notes],
+        sorted((folder / "plots").glob("*.svg")),
+        provenance(result.metadata),
+        result.baseline,
+        live=data,
+        sweep=html.SweepPart(first, _left_out(result, data, name), extremes_grid(result), _totals_grid(result)),
+    )
+
+
+def _left_out(result: Result, data: Mapping[str, Any] | None, experiment: str) -> str:
+    """Say which points cannot be chosen on the page, and what to run for one of them; nothing if all can."""
+    points = [entry["point"] for entry in result.metadata["sweep"]["points"]]
+    there = len(data["points"]) if data else 0
+    if there == len(points):
+        return ""
+    settings = [*result.metadata["overrides"], *points[-1].split("; ")]
+    command = " ".join(["vmmsim run", shlex.quote(experiment), *(f"--set {shlex.quote(text)}" for text in settings)])
+    if data is None:
+        why = f"of {len(points):,} points this sweep keeps totals alone, unless --breakdown asks for more"
+    else:
+        why = f"{there:,} of {len(points):,} points can be chosen here, since all would make the page too large"
+    return f"Sliders: {why}. The page of a run at one point has them: {command}"
+
+
+def _totals_grid(result: Result) -> Grid:
+    """Return the totals of the points, up to so many rows that a browser shows them at once."""
+    headings = [Column(name) for name in ("point", "workload", "model")]
+    headings += [Column(name, numeric=True) for name in ("total", "relative")]
+    rows = [
+        (
+            row.point,
+            row.workload,
+            row.model,
+            human_seconds(row.total_seconds),
+            MISSING if row.relative_to_baseline is None else human_ratio(row.relative_to_baseline),
+        )
+        for row in result.totals[:_MOST_SHOWN]
+    ]
+    if len(result.totals) > _MOST_SHOWN:
+        rows.append((f"{len(result.totals) - _MOST_SHOWN:,} more rows: totals.csv has all", "", "", "", ""))
+    return Grid(headings, rows)
 
 
 def _totals(result: Result, path: Path) -> dict[str, Any]:
@@ -80,9 +148,14 @@ def _draw(result: Result, folder: Path) -> list[str]:
 
 def sweep_table(result: Result) -> Table:
     """Return a table with the shortest and the longest total of each workload under each model, and where they are."""
+    return grid_table(result.title, extremes_grid(result))
+
+
+def extremes_grid(result: Result) -> Grid:
+    """Return the shortest and the longest total of each workload under each model, and where they are."""
     names = ("workload", "model", "shortest", "at", "longest", "at")
     headings = [Column(name, numeric=name.endswith("est")) for name in names]
-    return grid_table(result.title, Grid(headings, list(_extremes(result))))
+    return Grid(headings, list(_extremes(result)))
 
 
 def _extremes(result: Result) -> Iterator[tuple[str, ...]]:

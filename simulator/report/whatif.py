@@ -41,9 +41,14 @@ def _sentences(found: BreakEven, experiment: Experiment) -> Iterator[str]:
     yield from _possible(found)
     if found.why_replayed:
         yield (
-            f"  by replays ({found.replays}), as {found.why_replayed}; crossings that come in twos between two of the "
-            f"values tried are not seen"
+            f"  by {_made(found)}, as {found.why_replayed}; crossings that come in twos between two of the values "
+            "tried are not seen"
         )
+
+
+def _made(found: BreakEven | Frontier) -> str:
+    along = f" and {found.retimed:,} times along waits, which are those of replays" if found.retimed else ""
+    return f"{found.replays:,} replays{along}"
 
 
 def _crossing(found: BreakEven, crossing: Crossing) -> str:
@@ -129,6 +134,7 @@ def _break_even_data(found: BreakEven) -> dict[str, Any]:
         "exact": not found.why_replayed,
         "why_replayed": found.why_replayed,
         "replays": found.replays,
+        "retimed": found.retimed,
         "break_even": [
             {
                 "value": moved.text(crossing.value),
@@ -169,7 +175,7 @@ def frontier_view(found: Frontier) -> View:
     else:
         parts = (grid_table(head, Grid(columns, rows)),)
     if found.why_replayed:
-        parts += (f"by {found.replays} replays on a grid, with straight lines between, as {found.why_replayed}",)
+        parts += (f"by {_made(found)} on a grid, with straight lines between, as {found.why_replayed}",)
     data = {
         "workload": found.workload,
         "models": list(found.models),
@@ -177,6 +183,7 @@ def frontier_view(found: Frontier) -> View:
         "exact": not found.why_replayed,
         "why_replayed": found.why_replayed,
         "replays": found.replays,
+        "retimed": found.retimed,
         "frontier": [list(row) for row in rows],
         "ratios": [[_number(ratio) for ratio in row] for row in found.ratios],
     }

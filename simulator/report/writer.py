@@ -159,7 +159,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         resolved_yaml,
         [*result.warnings, *result.notes, *notes],
         [path for path in drawn if path.suffix == ".svg"],
-        _provenance(result.metadata),
+        provenance(result.metadata),
         result.baseline,
         result.remarks,
         uncertain,
@@ -169,7 +169,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
     return notes
 
 
-def _provenance(metadata: Mapping[str, Any]) -> dict[str, str]:
+def provenance(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return what a reader needs to make the result again."""
     recordings = metadata["inputs"]["recordings_sha256"]
     return {

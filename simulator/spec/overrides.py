@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from simulator.errors import Fault, SpecError, did_you_mean, listed
+from simulator.errors import Fault, InputError, SpecError, did_you_mean, listed
 from simulator.spec.node import Node, Where, described, dotted, in_order, walk
 from simulator.spec.reader import parse_value
 from simulator.spec.scalars import shown
@@ -98,6 +98,12 @@ def places(root: Node, path: str) -> tuple[Where, ...]:
         SpecError: the path leads nowhere, or to a list or a mapping.
     """
     return override(root, path, "0").paths
+
+
+def without_flag(error: SpecError) -> InputError:
+    """Return an error with the same faults, of values that nobody gave after ``--set``."""
+    texts = (f"{fault.path}: {fault.message}" if fault.file == FILE else str(fault) for fault in error.faults)
+    return InputError("\n".join(texts))
 
 
 def exchanged(root: Node, where: tuple[str, str], entry: Node) -> Node:

@@ -22,7 +22,7 @@ def parse_values(text: str) -> tuple[str, ...]:
     """Read the values that a text stands for, each as it would stand after ``--set PATH=``.
 
     A bare number takes the unit of the last value. Values between the ends of ``in N`` are rounded to three digits
-    behind the point, half to even; to whole numbers where the ends are whole and have no unit.
+    behind the point, half to even; to whole numbers where the ends have neither a unit nor a point.
 
     >>> parse_values("500, 1000 cycles")
     ('500 cycles', '1000 cycles')
@@ -108,12 +108,18 @@ def _divided(ends: Sequence[str], number: int, *, log: bool) -> tuple[str, ...]:
         raise ValueError(f"expected two values or more between {low:f} and {high:f}, found {number}")
     if log and low <= 0:
         raise ValueError(f"expected a low end above 0 for a logarithmic range, found {low:f}")
-    whole = not unit and all(end == end.to_integral_value() for end in (low, high))
+    whole = not unit and "." not in "".join(ends)
     place = Decimal(1).scaleb(0 if whole else -_PLACES)
     between = (
         _between(low, high, i, number - 1, log=log).quantize(place, context=_EXACT) for i in range(1, number - 1)
     )
-    return _distinct([_written(value, unit) for value in (low, *between, high)])
+    values = (low, *between, high)
+    if whole and len(set(values)) < number:
+        raise ValueError(
+            f"expected fewer values: between {low:f} and {high:f}, which have no unit and no point, all are whole "
+            f"numbers; add a unit, or write {low:f}.0..{high:f}.0; found {number}"
+        )
+    return _distinct([_written(value, unit) for value in values])
 
 
 def _between(low: Decimal, high: Decimal, i: int, of: int, *, log: bool) -> Decimal:

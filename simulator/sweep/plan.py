@@ -26,7 +26,7 @@ from simulator.reprice import why_replay
 from simulator.spec.build import Experiment, Workload, rebuild, sweep_faults
 from simulator.spec.cost_model import CostSpec
 from simulator.spec.node import Node, locate, node_at, plain, readable
-from simulator.spec.overrides import entry_named, places
+from simulator.spec.overrides import entry_named, places, without_flag
 from simulator.spec.sweep import SweepSpec, coordinates
 from simulator.units import Cost
 
@@ -87,10 +87,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A point with its cells, workload by workload; or with what is wrong with it."""
+    """A point with its cells, workload by workload; or with what is wrong with it.
+
+    ``variant`` is the number of the point's experiment among those that the sweep builds.
+    """
 
     point: Point
     cells: tuple[Cell, ...] = ()
+    variant: int = 0
     error: InputError | None = None
 
 
@@ -119,14 +123,26 @@ class Planner:
         for number, values in enumerate(coordinates(self._sweep)):
             point = Point(number, dict(zip(self._sweep.over, values, strict=True)))
             try:
-                yield Planned(point, tuple(self._cells(point)))
+                variant = self._variant(self._settings(point))
+                cells = tuple(self._cells(point, variant))
+                yield Planned(point, cells, variant.number)
             except InputError as error:
                 yield Planned(point, error=error)
 
-    def _cells(self, point: Point) -> Iterator[Cell]:
-        pairs = list(zip(point.coordinates.items(), self._are_prices, strict=True))
-        others = (each for each, is_price in pairs if not is_price)
-        variant = self._variant(tuple(f"{path}={value}" for path, value in others))
+    def variants(self) -> list[dict[str, Any]]:
+        """Return what each experiment that was built has otherwise than the one given: models, workloads, the seed."""
+        return [
+            {} if isinstance(variant, InputError) else dict(_changed(self._experiment, variant.experiment))
+            for variant in self._variants.values()
+        ]
+
+    def _settings(self, point: Point) -> tuple[str, ...]:
+        """Return what a point sets besides costs."""
+        pairs = zip(point.coordinates.items(), self._are_prices, strict=True)
+        return tuple(f"{path}={value}" for (path, value), is_price in pairs if not is_price)
+
+    def _cells(self, point: Point, variant: _Variant) -> Iterator[Cell]:
+        pairs = zip(point.coordinates.items(), self._are_prices, strict=True)
         prices: dict[str, dict[str, Cost]] = {}
         for (path, value), is_price in pairs:
             for model, action, cost in variant.costs(path, value) if is_price else ():
@@ -143,7 +159,9 @@ class Planner:
         if settings not in self._variants:
             try:
                 built = rebuild(self._experiment, settings) if settings else self._experiment
-                self._variants[settings] = _Variant(built, self._engine)
+                self._variants[settings] = _Variant(built, self._engine, len(self._variants))
+            except SpecError as error:
+                self._variants[settings] = without_flag(error)
             except InputError as error:
                 self._variants[settings] = error
         found = self._variants[settings]
@@ -165,6 +183,7 @@ class _Variant:
 
     experiment: Experiment
     engine: str
+    number: int
     _places: dict[str, tuple[tuple[str | int, ...], ...]] = field(default_factory=dict)
     _costs: dict[tuple[str, str], list[tuple[str, str, Cost]]] = field(default_factory=dict)
     _priced: dict[tuple[str, Prices], PricedModel] = field(default_factory=dict)
@@ -175,7 +194,7 @@ class _Variant:
         """Return the costs that a setting sets: model, action and cost.
 
         Raises:
-            SpecError: it cannot be set.
+            InputError: it cannot be set.
         """
         if (path, value) not in self._costs:
             self._costs[path, value] = list(self._set(path, value))
@@ -193,8 +212,14 @@ class _Variant:
                 told = {"cost": value, "source": "a sweep", "status": "assumed", **bounds}
                 yield model, action, CostSpec.model_validate(told).cost
             except ValidationError:  # the long way says in words what is wrong, or finds that nothing is
-                rebuilt = rebuilt or rebuild(self.experiment, [f"{path}={value}"])
+                rebuilt = rebuilt or self._rebuilt(f"{path}={value}")
                 yield model, action, rebuilt.models[model].costs.entries[action].cost
+
+    def _rebuilt(self, setting: str) -> Experiment:
+        try:
+            return rebuild(self.experiment, [setting])
+        except SpecError as error:
+            raise without_flag(error) from None
 
     def priced(self, name: str, prices: Prices) -> PricedModel:
         """Return a model at some prices."""
@@ -234,8 +259,21 @@ class _Variant:
 
     @cached_property
     def _inputs(self) -> dict[str, dict[str, Any]]:
-        tree = self.experiment.tree
-        return {name: readable(plain(node_at(tree, (name,)))) for name in ("workloads", "models")}
+        return _documents(self.experiment)
+
+
+def _changed(before: Experiment, after: Experiment) -> Iterator[tuple[str, Any]]:
+    mine, theirs = _documents(before), _documents(after)
+    for section, entries in theirs.items():
+        if changed := {name: entry for name, entry in entries.items() if entry != mine[section][name]}:
+            yield section, changed
+    if before.spec.seed != after.spec.seed:
+        yield "seed", after.spec.seed
+
+
+def _documents(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """Return the workloads and models of an experiment as plain values."""
+    return {name: readable(plain(node_at(experiment.tree, (name,)))) for name in ("workloads", "models")}
 
 
 def digest(*values: Any) -> str:

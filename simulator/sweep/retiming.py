@@ -15,11 +15,8 @@ from simulator.engine.base import Replay
 from simulator.engine.tracing import Graph, is_traceable
 from simulator.errors import RunError
 from simulator.result import Figures, Replayed, figures_of
-from simulator.retime import Times, retime
+from simulator.retime import LEAST_PRICES, Times, timed_again
 from simulator.sweep.plan import Cell, digest
-
-LEAST_PRICES = 8
-"""Prices for which tracing a replay takes less time than replaying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +66,12 @@ class Retimed:
         Raises:
             RunError: the graph does not give the replay that it is of.
         """
-        prices = [[cell.priced.ticks[action] for action in graph.actions] for cell in group.cells]
-        ticks = np.array(prices, dtype=object).reshape(len(group.cells), len(graph.actions))
-        per_ns = [cell.priced.unpriced.machine.clock.ticks_per_ns for cell in group.cells]
-        times = retime(graph, ticks, np.array(per_ns, dtype=object))
-        if times.holds[0] and times.outcome(0, base.outcome) != base.outcome:
-            name, model = base.workload, base.model
-            raise RunError(f"workload '{name}' under '{model}': its graph of waits gives other times than its replay")
+        prices = [cell.priced.ticks for cell in group.cells]
+        clocks = [cell.priced.unpriced.machine.clock for cell in group.cells]
+        try:
+            times = timed_again(graph, base.outcome, prices, clocks)
+        except RunError as error:
+            raise RunError(f"workload '{base.workload}' under '{base.model}': {error}") from None
         return cls(
             base,
             figures_of(base.outcome).events,

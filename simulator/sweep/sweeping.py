@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,7 +70,9 @@ def sweep_experiment(
     """
     options = options or Options()
     sweeping = _Sweeping(store, options, progress, failed)
-    planned = [sweeping.checked(each) for each in _planned(experiment, sweep, progress)]
+    planner = Planner(experiment, sweep, ENGINE)
+    with _no_collecting():
+        planned = [sweeping.checked(each) for each in _planned(planner, progress)]
     outcomes = Outcomes(store, sweeping.retimed(planned))
     stored = sweeping.replay(planned, outcomes)
     good = [each for each in planned if each.point.number not in sweeping.errors]
@@ -77,18 +81,40 @@ def sweep_experiment(
     points = {each.point.number: each.point for each in planned}
     failures = [(points[number], error) for number, error in sorted(sweeping.errors.items())]
     cells = [cell for each in good for cell in each.cells]
+    detailed = len(cells) <= MOST_DETAILED if options.details is None else options.details
     account = {
         "over": {path: list(values) for path, values in sweep.over.items()},
         "combine": sweep.combine,
         "outcomes": _account(cells, outcomes),
-        "points": [{"point": each.point.name, "coordinates": each.point.coordinates} for each in good],
+        "points": [
+            {
+                "point": each.point.name,
+                "coordinates": each.point.coordinates,
+                **({"variant": each.variant} if detailed else {}),
+            }
+            for each in good
+        ],
+        "variants": planner.variants() if detailed else [],
         "failed": [{"point": point.name, "error": str(error)} for point, error in failures],
     }
-    return Swept(_result(experiment, account, cells, outcomes, options.details), failures, stored)
+    with _no_collecting():
+        return Swept(_result(experiment, account, cells, outcomes, detailed), failures, stored)
 
 
-def _planned(experiment: Experiment, sweep: SweepSpec, progress: Progress | None) -> Iterator[Planned]:
-    for number, planned in enumerate(Planner(experiment, sweep, ENGINE).points(), 1):
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Look for no cycles of garbage where hundreds of thousands of objects are made and kept: there are none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _planned(planner: Planner, progress: Progress | None) -> Iterator[Planned]:
+    for number, planned in enumerate(planner.points(), 1):
         if progress:
             progress(f"point {number:,}: what it needs", 0, 0)
         yield planned
@@ -203,9 +229,8 @@ def _replayed(cell: Cell, outcome: Outcome) -> Replayed:
 
 
 def _result(
-    experiment: Experiment, account: Mapping[str, Any], cells: Sequence[Cell], outcomes: Outcomes, details: bool | None
+    experiment: Experiment, account: Mapping[str, Any], cells: Sequence[Cell], outcomes: Outcomes, detailed: bool
 ) -> Result:
-    detailed = len(cells) <= MOST_DETAILED if details is None else details
     runs = list(outcomes.runs(cells)) if detailed else []
     left_out = () if detailed else (f"the breakdown of {len(cells):,} outcomes is left out: --breakdown writes it",)
     return Result(

@@ -37,11 +37,8 @@ class BreakEvenPlot extends Figure {
   show({names, curves, end, scale, at, met, unit, quantity, cost}) {
     const corners = Array.from({length: 49}, (_, i) => Exact.times(end, {n: BigInt(i), d: 48n}));
     const all = [...corners, ...met].sort(Exact.compare);
-    const longest = curves
-      .map((lines) => Pricing.highest(lines, end))
-      .reduce((a, b) => (Exact.compare(a, b) >= 0 ? a : b));
-    const time = Exact.timeUnit(longest);
-    const y = (lines, x) => Exact.number(Pricing.highest(lines, x)) * 10 ** -time.power;
+    const time = Figure.timeScale(curves.map((lines) => Pricing.highest(lines, end)));
+    const y = (lines, x) => time.at(Pricing.highest(lines, x));
     const x = (place) => Exact.number(place) * scale;
     curves.forEach((lines, i) =>
       Figure.fill(
@@ -63,7 +60,7 @@ class BreakEvenPlot extends Figure {
     );
     Object.assign(this.figure.y_range, {start: bottom, end: top});
     Object.assign(this.figure.x_range, {start: 0, end: x(end) || 1});
-    this.figure.xaxes[0].axis_label = `${cost.action} of ${label(cost.model)} (${unit})`;
+    this.figure.xaxes[0].axis_label = `${cost.action} of ${cost.parts ? `${cost.parts.length} models` : label(cost.model)} (${unit})`;
     this.figure.yaxes[0].axis_label = `${quantity} time (${time.name})`;
     this.legend.replaceChildren(
       make("li", {}, make("span", {className: "line first"}), names[0]),

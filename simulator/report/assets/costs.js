@@ -55,7 +55,7 @@ class Slider {
 
   #build(step, moved) {
     const {cost} = this;
-    const name = `${cost.action} of ${cost.model}`;
+    const name = `${cost.action} of ${cost.of}`;
     this.range = make("input", {type: "range", min: 0, max: this.#top, step, ariaLabel: `${name}, slider`});
     this.range.addEventListener("input", () => moved(this.#at(Number(this.range.value))));
     this.field = make("input", {
@@ -96,7 +96,7 @@ class Slider {
       this.track,
       this.#about(),
     );
-    this.element.dataset.model = cost.model;
+    this.element.dataset.model = cost.parts ? CostPanel.SHARED : cost.model;
     this.element.dataset.action = cost.action;
   }
 
@@ -107,9 +107,11 @@ class Slider {
     const used = cost.share.workload
       ? `, ${most.startsWith("<") ? most.replace("<", "below ") : `up to ${most}`} of busy time`
       : "";
+    const many = cost.parts ? `in ${cost.parts.length} models, ` : "";
     const summary = make(
       "summary",
       {},
+      many,
       make("span", {className: `status ${cost.status}`, textContent: cost.status}),
       `${between}${used}`,
     );
@@ -118,6 +120,7 @@ class Slider {
       "details",
       {className: "about"},
       summary,
+      cost.parts ? make("p", {textContent: `Of ${cost.of}, each of which has a slider of its own, too.`}) : "",
       make("p", {textContent: `Source: ${cost.source}.`.replace(/\.\.$/, ".")}),
       where ? make("p", {textContent: where}) : "",
     );
@@ -148,46 +151,59 @@ class Slider {
     this.#shown = null;
   }
 
-  /* Show a cost; the slider stays at its end for one beyond it. There may be hundreds: those as before are left alone. */
+  /*
+   * Show a cost, or that it was set apart in the models that share it (null); the slider stays at its end for one beyond
+   * it. There may be hundreds: those as before are left alone.
+   */
   show(value, isSet) {
     if (value === this.#shown) return;
     this.#shown = value;
-    const text = Exact.text(value.amount);
+    this.element.classList.toggle("set", isSet);
+    this.undo.hidden = !isSet;
+    this.field.placeholder = value ? "" : "several";
+    this.field.removeAttribute("aria-invalid");
+    this.field.setCustomValidity("");
+    if (!value) {
+      this.field.value = "";
+      this.range.setAttribute("aria-valuetext", "several values, one for each model");
+      return;
+    }
     const position = this.#position(value);
     if (Number(this.range.value) !== position) this.range.value = String(Math.round(position));
     this.range.setAttribute(
       "aria-valuetext",
       `${Exact.costText(value)}${isSet ? `, ${Math.round(position)} per cent of the run` : ", as in the run"}`,
     );
-    this.field.value = value.inCycles === this.cost.asRun.inCycles ? text : Exact.costText(value);
-    this.field.removeAttribute("aria-invalid");
-    this.field.setCustomValidity("");
-    this.element.classList.toggle("set", isSet);
-    this.undo.hidden = !isSet;
+    this.field.value =
+      value.inCycles === this.cost.asRun.inCycles ? Exact.text(value.amount) : Exact.costText(value);
   }
 }
 
 class CostPanel {
   #sliders = [];
+  static SHARED = "shared by models";
 
   /* ``moved(cost, value)`` is called when a cost is set, ``chosen(cost)`` when its slider or field is gone to. */
   constructor(world, root, moved, chosen) {
-    for (const model of world.models.values()) root.append(this.#model(model, world, moved, chosen));
+    const other = [...world.models.keys()].find((name) => name !== world.baseline);
+    const section = (name, costs, isOpen) => root.append(this.#section(name, costs, isOpen, moved, chosen));
+    if (world.shared.length) section(CostPanel.SHARED, world.shared, true);
+    for (const model of world.models.values()) section(model.name, [...model.costs.values()], model.name === other);
   }
 
   /* Computation has most of the time nearly always, and its cost is a definition: it stands last. */
   static #isComputation = (cost) => Number(cost.action === "compute");
 
   /* The dearest cost comes first, and the mechanism that it belongs to. */
-  #model(model, world, moved, chosen) {
+  #section(name, costs, isOpen, moved, chosen) {
     const isUsed = (cost) => cost.share.workload !== "";
     const groups = new Map();
     const byShare = (a, b) =>
       CostPanel.#isComputation(a) - CostPanel.#isComputation(b) || Exact.compare(b.share.share, a.share.share);
-    const used = [...model.costs.values()].filter(isUsed).sort(byShare);
+    const used = costs.filter(isUsed).sort(byShare);
     for (const cost of used) groups.set(cost.mechanism, [...(groups.get(cost.mechanism) || []), cost]);
-    const rows = (costs) =>
-      costs.map((cost) => {
+    const rows = (some) =>
+      some.map((cost) => {
         const slider = new Slider(cost, (value) => moved(cost, value));
         slider.element.addEventListener("focusin", (event) => event.target === slider.undo || chosen(cost));
         this.#sliders.push(slider);
@@ -195,18 +211,13 @@ class CostPanel {
       });
     const section = make(
       "details",
-      {className: "model"},
-      make(
-        "summary",
-        {},
-        make("span", {className: "label", textContent: model.name}),
-        make("span", {className: "moved"}),
-      ),
-      ...[...groups].map(([mechanism, costs]) =>
-        make("fieldset", {}, make("legend", {textContent: mechanism}), ...rows(costs)),
+      {className: "model", open: isOpen},
+      make("summary", {}, make("span", {className: "label", textContent: name}), make("span", {className: "moved"})),
+      ...[...groups].map(([mechanism, some]) =>
+        make("fieldset", {}, make("legend", {textContent: mechanism}), ...rows(some)),
       ),
     );
-    const unused = [...model.costs.values()].filter((cost) => !isUsed(cost));
+    const unused = costs.filter((cost) => !isUsed(cost));
     if (unused.length) {
       section.append(
         make(
@@ -217,12 +228,15 @@ class CostPanel {
         ),
       );
     }
-    section.open = model.name === [...world.models.keys()].find((name) => name !== world.baseline);
     return section;
   }
 
   show(settings) {
-    for (const slider of this.#sliders) slider.show(settings.get(slider.cost), settings.isSet(slider.cost));
+    for (const slider of this.#sliders) {
+      const {cost} = slider;
+      if (cost.parts) slider.show(settings.alike(cost), cost.parts.some(settings.isSet));
+      else slider.show(settings.get(cost), settings.isSet(cost));
+    }
     for (const section of document.querySelectorAll("details.model")) {
       const moved = section.querySelectorAll(".cost.set").length;
       section.querySelector(".moved").textContent = moved ? `${moved} set` : "";
@@ -233,7 +247,7 @@ class CostPanel {
   filter(text) {
     const wanted = text.trim().toLowerCase();
     for (const {cost, element} of this.#sliders) {
-      element.hidden = ![cost.action, cost.mechanism, cost.model].some((name) => name.toLowerCase().includes(wanted));
+      element.hidden = ![cost.action, cost.mechanism, cost.of].some((name) => name.toLowerCase().includes(wanted));
     }
     for (const group of document.querySelectorAll("details.model, details.unused, .model fieldset")) {
       group.hidden = !group.querySelector(".cost:not([hidden])");

@@ -41,6 +41,7 @@ const Exact = (() => {
     const right = b.n * a.d;
     return left < right ? -1 : left > right ? 1 : 0;
   };
+  const most = (values) => values.reduce((a, b) => (compare(a, b) >= 0 ? a : b));
   const number = (a) => {
     const whole = a.n / a.d;
     return Number(whole) + Number(a.n - whole * a.d) / Number(a.d);
@@ -172,6 +173,7 @@ const Exact = (() => {
     times,
     over,
     compare,
+    most,
     number,
     round,
     power,

@@ -65,6 +65,12 @@ class Figure {
     if (!isSame) source.data = data;
   }
 
+  /* The unit in which times are drawn, the longest of which is given, and what a time is in it. */
+  static timeScale(times) {
+    const {power, name} = Exact.timeUnit(Exact.most(times));
+    return {name, at: (time) => Exact.number(time) * 10 ** -power};
+  }
+
   hover(renderers, tooltips) {
     this.figure.add_tools(new Bokeh.HoverTool({renderers, tooltips, point_policy: "follow_mouse"}));
   }

@@ -3,8 +3,9 @@
 (() => {
   const find = (id) => document.getElementById(id);
   document.documentElement.classList.add("live"); // shows what needs this script; plots are laid out in its boxes
-  const world = Pricing.load(JSON.parse(find("live-data").textContent));
-  world.styles.other = ["#FFFFFF", ""];
+  const data = JSON.parse(find("live-data").textContent);
+  data.styles.other = ["#FFFFFF", ""];
+  const world = Pricing.load(Points.at(data, 0));
   const settings = new Settings(world);
   const totals = new TotalsTable(find("totals-table"));
   const breakdowns = new Breakdowns(document);
@@ -14,11 +15,34 @@
   };
   const breakEven = world.models.size > 1 ? new BreakEven(world, settings, move) : null;
   const figures = [...Object.values(charts), breakEven?.plot].filter(Boolean);
-  const panel = new CostPanel(world, find("cost-list"), move, choose);
-  const chosen = {cost: null};
+  const chooser = find("point") ? new PointChooser(find("point"), data.points, visit) : null;
+  const chosen = {cost: null, point: 0};
+  let panel = new CostPanel(world, find("cost-list"), move, choose);
+
+  /* Go to another point of a sweep; what is set stays set, as far as the point has it. */
+  function visit(number) {
+    const set = settings.fragment();
+    become(number);
+    settings.restore(set);
+    soon();
+  }
+
+  function become(number) {
+    if (number === chosen.point) return;
+    chosen.point = number;
+    chosen.cost = null;
+    Object.assign(world, Pricing.load(Points.at(data, number)));
+    const asRun = Pricing.priceAll(world, (cost) => cost.asRun);
+    totals.become(asRun);
+    breakdowns.become();
+    find("cost-list").replaceChildren();
+    panel = new CostPanel(world, find("cost-list"), move, choose);
+    fillCosts();
+    chooser.show(number);
+  }
 
   function move(cost, value) {
-    settings.put(cost, value);
+    for (const part of cost.parts || [cost]) settings.put(part, value);
     chosen.cost = cost;
     soon();
   }
@@ -52,17 +76,23 @@
   /* --- what is set ------------------------------------------------------------------------------------------------ */
 
   function showSettings() {
-    const costs = settings.costs();
+    const costs = settings.entries();
+    const {settings: ofPoint} = world;
     document.body.classList.toggle("is-set", costs.length > 0);
-    find("settings").hidden = !costs.length;
-    for (const button of ["reset", "copy-flags", "copy-link"]) find(button).disabled = !costs.length;
+    find("settings").hidden = !costs.length && !ofPoint.length;
+    find("reset").disabled = !costs.length;
+    find("copy-flags").disabled = !costs.length && !ofPoint.length;
+    find("copy-link").disabled = !fragment();
     find("setting-list").replaceChildren(
+      ...ofPoint.map((text) =>
+        make("li", {}, make("code", {textContent: text}), make("span", {className: "was", textContent: " the point"})),
+      ),
       ...costs.map((cost) => {
         const undo = make("button", {
           type: "button",
           className: "undo",
           textContent: "↺",
-          ariaLabel: `${cost.action} of ${cost.model}: as in the run`,
+          ariaLabel: `${cost.action} of ${cost.of}: as in the run`,
         });
         undo.addEventListener("click", () => move(cost, cost.asRun));
         const was = make("span", {className: "was", textContent: `as run ${Exact.costText(cost.asRun)}`});
@@ -83,17 +113,28 @@
 
   let unsaved = 0;
 
+  /* What a link carries: the point, unless it is the first, and what is set. */
+  function fragment() {
+    const point = chosen.point ? `point=${encodeURIComponent(Points.name(data.points[chosen.point]))}` : "";
+    return [point, settings.fragment()].filter(Boolean).join("&");
+  }
+
+  const isOurs = () => /^#(set|point)=/.test(location.hash);
+
   /* The address carries what is set, so that a reload, or a copy of the address, has it. */
   function remember() {
-    const fragment = settings.fragment();
-    const isOurs = location.hash.startsWith("#set=");
-    if (fragment && location.hash !== `#${fragment}`) history.replaceState(null, "", `#${fragment}`);
-    else if (!fragment && isOurs) history.replaceState(null, "", location.pathname + location.search);
+    const now = fragment();
+    if (now && location.hash !== `#${now}`) history.replaceState(null, "", `#${now}`);
+    else if (!now && isOurs()) history.replaceState(null, "", location.pathname + location.search);
   }
 
   function restore() {
-    if (!location.hash.startsWith("#set=")) return;
+    if (!isOurs()) return;
+    const wanted = new URLSearchParams(location.hash.slice(1)).get("point");
+    const number = data.points.findIndex((point) => Points.name(point) === wanted);
+    become(Math.max(0, number));
     const refused = settings.restore(location.hash.slice(1));
+    if (wanted !== null && number < 0) refused.push(`the point ${wanted}`);
     chosen.cost = settings.costs()[0] || chosen.cost;
     find("refused").hidden = !refused.length;
     write(find("refused"), `The link sets what this result does not have: ${refused.join("; ")}`);
@@ -143,22 +184,33 @@
     find("workload").replaceChildren(
       ...world.workloads.map((name, i) => make("option", {value: i, textContent: name})),
     );
+    fillCosts();
+  }
+
+  function fillCosts() {
     if (!breakEven) return;
+    const group = (name, costs) =>
+      make(
+        "optgroup",
+        {label: name},
+        ...costs.map((cost) => make("option", {value: cost.path, textContent: `${cost.action} of ${cost.of}`})),
+      );
     find("breakeven-cost").replaceChildren(
-      ...[...world.models.values()].map((model) => {
-        const used = [...model.costs.values()].filter((cost) => cost.share.workload);
-        return make(
-          "optgroup",
-          {label: model.name},
-          ...used.map((cost) => make("option", {value: cost.path, textContent: `${cost.action} of ${model.name}`})),
-        );
-      }),
+      ...(world.shared.length ? [group(CostPanel.SHARED, world.shared)] : []),
+      ...[...world.models.values()].map((model) =>
+        group(
+          model.name,
+          [...model.costs.values()].filter((cost) => cost.share.workload),
+        ),
+      ),
     );
   }
 
   function listen() {
     const byPath = (path) =>
-      [...world.models.values()].flatMap((model) => [...model.costs.values()]).find((cost) => cost.path === path);
+      [...world.shared, ...[...world.models.values()].flatMap((model) => [...model.costs.values()])].find(
+        (cost) => cost.path === path,
+      );
     find("workload").addEventListener("change", soon);
     find("exact").addEventListener("change", soon);
     for (const input of document.querySelectorAll('input[name="by"]')) input.addEventListener("change", soon);
@@ -173,7 +225,7 @@
     find("copy-flags").addEventListener("click", () => copy(settings.flags(), "the --set flags"));
     find("copy-command").addEventListener("click", () => copy(settings.command(), "the command"));
     find("copy-link").addEventListener("click", () =>
-      copy(`${location.href.split("#")[0]}#${settings.fragment()}`, "a link to this page with these settings"),
+      copy(`${location.href.split("#")[0]}#${fragment()}`, "a link to this page with these settings"),
     );
     addEventListener("hashchange", () => {
       restore();

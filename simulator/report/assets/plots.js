@@ -41,12 +41,10 @@ class TimePlot extends ModelBars {
       .sort((a, b) => b[1] - a[1])
       .map(([name]) => name);
     const kept = TimePlot.#inOrder(named.length > TimePlot.#MOST + 1 ? named.slice(0, TimePlot.#MOST) : named);
-    const longest = priced.map((one) => one.seconds.busy).reduce((a, b) => (Exact.compare(a, b) >= 0 ? a : b));
-    const unit = Exact.timeUnit(longest);
-    const scale = 10 ** -unit.power;
+    const time = Figure.timeScale(priced.map((one) => one.seconds.busy));
     this.rows(priced);
-    this.figure.xaxes[0].axis_label = `busy time, all virtual CPUs (${unit.name})`;
-    const bars = priced.flatMap((one, i) => this.#bars(one, parts[i], kept, scale));
+    this.figure.xaxes[0].axis_label = `busy time, all virtual CPUs (${time.name})`;
+    const bars = priced.flatMap((one, i) => this.#bars(one, parts[i], kept, time));
     const drawn = [...kept, TimePlot.#OTHER];
     this.parts.forEach((part, i) =>
       ModelBars.fillBars(
@@ -55,12 +53,13 @@ class TimePlot extends ModelBars {
         this.#style(drawn[i], by),
       ),
     );
-    const asRun = (one) => Exact.number(Pricing.inSeconds(one.run.asRun.busy, one.run.model.mhz)) * scale;
+    const busy = (one) => time.at(one.seconds.busy);
+    const asRun = (one) => time.at(Pricing.inSeconds(one.run.asRun.busy, one.run.model.mhz));
     Figure.fill(
       this.ends,
       priced.map((one) => ({
         model: label(one.run.model.name),
-        x: Math.max(Exact.number(one.seconds.busy) * scale, asRun(one)),
+        x: Math.max(busy(one), asRun(one)),
         text: `${one.isAbout ? "≈ " : ""}${Exact.seconds(one.seconds.busy)}`,
       })),
     );
@@ -69,7 +68,7 @@ class TimePlot extends ModelBars {
       this.marks,
       moved.map((one) => ({model: label(one.run.model.name), x: asRun(one)})),
     );
-    this.figure.x_range.end = Math.max(Exact.number(longest) * scale, ...this.marks.data.x) * 1.2 || 1;
+    this.figure.x_range.end = Math.max(...priced.map(busy), ...this.marks.data.x) * 1.2 || 1;
     this.#explain(kept, named.length > kept.length, by, moved.length > 0);
     this.describe(
       `Busy time by ${by}: ${priced.map((one) => `${one.run.model.name} ${Exact.seconds(one.seconds.busy)}`).join(", ")}`,
@@ -91,7 +90,7 @@ class TimePlot extends ModelBars {
     return sums;
   }
 
-  #bars(one, sums, kept, scale) {
+  #bars(one, sums, kept, time) {
     const rest = [...sums].filter(([name]) => !kept.includes(name)).reduce((all, [, ticks]) => all + ticks, 0n);
     const cells = [...kept.map((name) => [name, sums.get(name) || 0n]), [TimePlot.#OTHER, rest]].filter(
       ([, ticks]) => ticks > 0n,
@@ -99,7 +98,7 @@ class TimePlot extends ModelBars {
     let before = 0n;
     return cells.map(([name, ticks]) => {
       const [left, right] = [before, before + ticks].map(
-        (sum) => Exact.number(Pricing.inSeconds(sum, one.run.model.mhz)) * scale,
+        (sum) => time.at(Pricing.inSeconds(sum, one.run.model.mhz)),
       );
       before += ticks;
       return {

@@ -18,7 +18,41 @@ const Pricing = (() => {
       model.runs = runs.filter((run) => run.model === model);
       for (const cost of model.costs.values()) cost.share = largestShare(cost, model.runs);
     }
-    return {...data, models, runs, workloads: [...new Set(data.runs.map((run) => run.workload))]};
+    const shared = sharedCosts(models, data.baseline);
+    return {...data, models, runs, shared, workloads: [...new Set(data.runs.map((run) => run.workload))]};
+  }
+
+  /*
+   * Costs that several models share are one quantity: they have the same action, value, bounds and source, and are taken
+   * in runs of at least two models. Each stands for its ``parts``, of which the first is of no baseline if it can be.
+   */
+  function sharedCosts(models, baseline) {
+    const groups = new Map();
+    for (const cost of [...models.values()].flatMap((model) => [...model.costs.values()])) {
+      if (!cost.share.workload) continue;
+      const values = [cost.asRun, cost.low, cost.high].map((value) => value && Exact.costText(value));
+      const key = JSON.stringify([cost.action, ...values, cost.source, String(cost.mhz)]);
+      groups.set(key, [...(groups.get(key) || []), cost]);
+    }
+    return [...groups.values()]
+      .filter((parts) => parts.length > 1)
+      .map((parts) => {
+        const share = Exact.most(parts.map((part) => part.share.share));
+        const largest = parts.find((part) => part.share.share === share);
+        const [first] = [...parts].sort((a, b) => (a.model === baseline) - (b.model === baseline));
+        return {...first, parts, share: largest.share, of: listed(parts.map((part) => part.model)), ...pathOf(parts)};
+      });
+  }
+
+  const listed = (names) => `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
+
+  /* One path for all parts, if the names of the models can stand in braces. */
+  function pathOf(parts) {
+    const tails = new Set(parts.map(({path, model}) => path.slice(`models.${model}`.length)));
+    const isPlain = tails.size === 1 && parts.every(({path, model}) => path.startsWith(`models.${model}.`));
+    const names = parts.map((part) => part.model);
+    if (!isPlain || names.some((name) => /[.,{}"\s*]/.test(name))) return {path: parts.map((part) => part.path).join(" ")};
+    return {path: `models.{${names.join(",")}}${[...tails][0]}`, isOnePath: true};
   }
 
   function loadModel(name, model) {
@@ -33,6 +67,8 @@ const Pricing = (() => {
         ...given,
         action,
         model: name,
+        of: name,
+        isOnePath: true,
         asRun,
         low,
         high,
@@ -47,7 +83,7 @@ const Pricing = (() => {
 
   function loadRun(run, model) {
     const cpus = run.cpus.map((cpu) => {
-      const shares = Object.entries(cpu.counts).flatMap(([event, taken]) =>
+      const shares = Object.entries(cpu.actions).flatMap(([event, taken]) =>
         Object.entries(taken).map(([action, n]) => ({event, action, n: BigInt(n)})),
       );
       const taken = new Map();
@@ -173,7 +209,8 @@ const Pricing = (() => {
     const {run, at} = priced;
     const scale = run.model.mhz * 10n ** 9n;
     const each = run.cpus.map((cpu) => {
-      const n = run.model.name === cost.model ? cpu.taken.get(cost.action) || 0n : 0n;
+      const moves = (cost.parts || [cost]).some((part) => part.model === run.model.name);
+      const n = moves ? cpu.taken.get(cost.action) || 0n : 0n;
       const rest = priceCpu(cpu, (action) => at.get(action)) - (n ? n * at.get(cost.action) : 0n);
       return {start: rest, slope: n};
     });
@@ -184,8 +221,7 @@ const Pricing = (() => {
   }
 
   const along = (line, x) => Exact.plus(line.start, Exact.times(line.slope, x));
-  const highest = (lines, x) =>
-    lines.map((line) => along(line, x)).reduce((a, b) => (Exact.compare(a, b) >= 0 ? a : b));
+  const highest = (lines, x) => Exact.most(lines.map((line) => along(line, x)));
 
   /*
    * The places from 0 on where two times, each the greatest of some lines, are equal: they lie where lines meet.

@@ -34,22 +34,36 @@ class Settings {
     return [...this.#world.models.values()].flatMap((model) => [...model.costs.values()]).filter(this.isSet);
   }
 
+  /* The one value that a shared cost has in all its models; null where it was set apart. */
+  alike({parts}) {
+    const value = this.get(parts[0]);
+    return parts.every((part) => Exact.sameCost(this.get(part), value)) ? value : null;
+  }
+
+  /* The costs that are set; those of several models that are set alike are the one that these share. */
+  entries() {
+    const whole = this.#world.shared.filter((cost) => cost.parts.every(this.isSet) && this.alike(cost));
+    const told = new Set(whole.flatMap((cost) => cost.parts));
+    return [...whole, ...this.costs().filter((cost) => !told.has(cost))];
+  }
+
   /* What stands after each `--set`. */
   texts() {
-    return this.costs().flatMap((cost) => {
+    return this.entries().flatMap((cost) => {
       const value = this.get(cost);
       const text = Exact.costText(value);
       const ticks = Exact.ticks(value, cost.mhz);
-      const bounds = [];
-      if (cost.low && ticks < cost.lowTicks) bounds.push(`${cost.path}.low=${text}`);
-      if (cost.high && ticks > cost.highTicks) bounds.push(`${cost.path}.high=${text}`);
-      return [`${cost.path}=${text}`, ...bounds];
+      const ends = [""];
+      if (cost.low && ticks < cost.lowTicks) ends.push(".low");
+      if (cost.high && ticks > cost.highTicks) ends.push(".high");
+      const paths = cost.isOnePath ? [cost.path] : cost.parts.map((part) => part.path);
+      return paths.flatMap((path) => ends.map((end) => `${path}${end}=${text}`));
     });
   }
 
-  /* The flags alone, for a command of one's own. */
+  /* The flags alone, those of the point too, for a command of one's own. */
   flags() {
-    return this.texts()
+    return [...this.#world.settings, ...this.texts()]
       .map((text) => `--set ${Settings.#quoted(text)}`)
       .join(" ");
   }

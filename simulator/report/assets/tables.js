@@ -18,6 +18,14 @@ class TotalsTable {
     this.#asRun = this.#rows.map((row) => [...row.cells].map((cell) => cell.textContent));
   }
 
+  /* Take another point of a sweep for what was run. */
+  become(priced) {
+    this.#asRun = this.#asRun.map((texts, i) => {
+      const mine = {...this.#texts(priced[i], false), events: priced[i].run.events};
+      return texts.map((text, j) => mine[this.#columns[j]] ?? text);
+    });
+  }
+
   show(priced, isExact) {
     this.#rows.forEach((row, i) => {
       const one = priced[i];
@@ -72,6 +80,7 @@ class TotalsTable {
 class Breakdowns {
   #tables = new Map();
   #priced = null;
+  #isOther = false; // another point than the one that the page comes with
 
   constructor(root) {
     for (const table of root.querySelectorAll("table[data-workload]")) {
@@ -88,12 +97,17 @@ class Breakdowns {
     }
   }
 
+  /* Take another point of a sweep for what was run. */
+  become() {
+    this.#isOther = true;
+  }
+
   /* What is folded away is written when it is opened. */
   show(priced) {
     this.#priced = priced;
     for (const one of priced) {
       const found = this.#tables.get(JSON.stringify([one.run.workload, one.run.model.name]));
-      if (!found?.fold.open || found.shown === one || (!found.shown && !one.moved)) continue;
+      if (!found?.fold.open || found.shown === one || (!found.shown && !one.moved && !this.#isOther)) continue;
       found.shown = one;
       write(found.heading, `${one.isAbout ? "≈ " : ""}${Exact.seconds(one.seconds.busy)}`);
       found.table.tBodies[0].replaceChildren(...this.#rows(one));

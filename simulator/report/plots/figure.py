@@ -74,7 +74,7 @@ class Sheet:
 
     @property
     def _columns(self) -> int:
-        longest = max(inches(str(handle.get_label())) for handle in self.handles)
+        longest = max((inches(str(handle.get_label())) for handle in self.handles), default=self.width)
         return max(1, min(len(self.handles), int(self.width / (longest + 0.36))))
 
     def figure(self, height: float) -> Figure:
@@ -84,13 +84,14 @@ class Sheet:
         figure = Figure(figsize=(self.width, whole), dpi=DPI)
         FigureCanvasAgg(figure)
         figure.text(0.01, 1 - 0.04 / whole, "\n".join(self._titles), va="top", fontsize=8, fontweight="bold")
-        figure.legend(
-            handles=self.handles,
-            ncols=self._columns,
-            loc="upper left",
-            bbox_to_anchor=(0.01, 1 - top / whole),
-            **_LEGEND,
-        )
+        if self.handles:
+            figure.legend(
+                handles=self.handles,
+                ncols=self._columns,
+                loc="upper left",
+                bbox_to_anchor=(0.01, 1 - top / whole),
+                **_LEGEND,
+            )
         return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -65,19 +65,20 @@ class Scale:
         log = min(amounts) > 0 and max(amounts) > _WIDE * min(amounts)
         return cls(path, values, [float(amount) for amount in amounts], label, log, named=False)
 
-    def dress(self, axis: Axis, room: float) -> None:
-        """Give an axis of so many inches its ticks, and its label."""
+    def dress(self, axis: Axis, room: float, label_room: float = 0) -> None:
+        """Give an axis of so many inches its ticks, and its label; ``label_room`` is that of one across, 0 upright."""
         if self.named:
             step = math.ceil(len(self.values) / MOST_LABELS)
             shown = range(0, len(self.values), step)
-            axis.set_ticks(list(shown), [shortened(self.values[i], room / min(len(shown), 4)) for i in shown])
+            each = 0.92 * room / len(shown) if label_room else 0.8 * _LEFT
+            axis.set_ticks(list(shown), [wrap(self.values[i], each) for i in shown])
         elif self.log:
             log_ticks(axis, 4)
             axis.set_minor_locator(NullLocator())
         else:
             axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-        axis.set_label_text(wrap(f"{self.label}{', log scale' if self.log else ''}", room))
+        axis.set_label_text(wrap(f"{self.label}{', log scale' if self.log else ''}", label_room or room))
 
 
 def _numbers(values: Sequence[str]) -> tuple[list[Decimal], str] | None:
@@ -108,7 +109,9 @@ class SweepPlot:
         """
         varying = [path for path, values in self.over.items() if len(values) > 1] or list(self.over)[:1]
         if self.zipped or len(varying) == 1:
-            return self._lines(Scale.of(varying[0], self.over[varying[0]]))
+            across = Scale.of(varying[0], self.over[varying[0]])
+            more = f"; others with it: {len(varying) - 1}" if len(varying) > 1 else ""
+            return self._lines(replace(across, label=across.label + more))
         if len(varying) == 2:
             return self._maps(*(Scale.of(path, self.over[path]) for path in varying))
         raise NothingToDrawError(f"{len(varying)} parameters vary, and a plot shows one or two")
@@ -132,24 +135,27 @@ class SweepPlot:
 
     def _lines(self, across: Scale) -> Figure:
         workloads, models = self._workloads(), self._models()
-        styles = {model: _LINES[i % len(_LINES)] for i, model in enumerate(models)}
-        marked = len(across.values) <= _MARKED
+        looks = {
+            model: _line(_LINES[i % len(_LINES)], across.named, len(across.values) <= _MARKED)
+            for i, model in enumerate(models)
+        }
         sheet = Sheet(
             SINGLE_COLUMN if len(workloads) == 1 else DOUBLE_COLUMN,
             f"{self.title} – total time",
-            [Line2D([], [], label=model, **_line(styles[model], marked)) for model in models],
+            [Line2D([], [], label=model, **looks[model]) for model in models],
         )
         columns = min(len(workloads), 3)
         width = sheet.width / columns - _LEFT - _RIGHT
         rows = math.ceil(len(workloads) / columns)
-        figure = sheet.figure(rows * (_HEIGHT + _FOOT + _HEAD) + 0.1)
+        foot = _FOOT + 0.15 * across.named
+        figure = sheet.figure(rows * (_HEIGHT + foot + _HEAD) + 0.1)
         places = dict(zip(across.values, across.places, strict=True))
         for index, workload in enumerate(workloads):
             row, column = divmod(index, columns)
-            bottom = (rows - 1 - row) * (_HEIGHT + _FOOT + _HEAD) + _FOOT
+            bottom = (rows - 1 - row) * (_HEIGHT + foot + _HEAD) + foot
             axes = axes_at(figure, _LEFT + column * (width + _LEFT + _RIGHT), bottom, width, _HEIGHT)
-            self._panel(axes, workload, across, places, {m: _line(styles[m], marked) for m in models})
-            across.dress(axes.xaxis, width)
+            self._panel(axes, workload, across, places, looks)
+            across.dress(axes.xaxis, width, width)
         return figure
 
     def _panel(
@@ -158,22 +164,24 @@ class SweepPlot:
         workload: str,
         across: Scale,
         places: Mapping[str, float],
-        styles: Mapping[str, dict[str, Any]],
+        looks: Mapping[str, dict[str, Any]],
     ) -> None:
         rows = [row for row in self.totals if row.workload == workload]
         power, unit = time_unit(max(row.total_seconds for row in rows))
         seconds: list[float] = []
-        for model, style in styles.items():
+        for model, look in looks.items():
             points = [
                 (self._at(row, across, places), float(row.total_seconds.scaleb(-power)))
                 for row in rows
                 if row.model == model
             ]
             points.sort()
-            axes.plot([x for x, _ in points], [y for _, y in points], **style)
+            axes.plot([x for x, _ in points], [y for _, y in points], **look)
             seconds += [y for _, y in points]
         if across.log:
             axes.set_xscale("log")
+        if across.named:
+            axes.set_xlim(-0.5, len(across.values) - 0.5)
         if min(seconds) > 0 and max(seconds) > _WIDE * min(seconds):
             axes.set_yscale("log")
             log_ticks(axes.yaxis, 4)
@@ -190,9 +198,7 @@ class SweepPlot:
         models = self._varying_models()
         workloads = self._workloads()[: max(1, MAX_PANELS // len(models))]
         bar = 0.7
-        sheet = Sheet(
-            DOUBLE_COLUMN, f"{self.title} – total time", [Line2D([], [], linestyle="", label="darker is shorter")]
-        )
+        sheet = Sheet(DOUBLE_COLUMN, f"{self.title} – total time", [])
         width = (sheet.width - _LEFT - 0.2 - bar) / len(models) - _RIGHT
         pitch = _HEIGHT + _FOOT + _HEAD
         figure = sheet.figure(len(workloads) * pitch + 0.1)
@@ -214,14 +220,16 @@ class SweepPlot:
                 for scale, axis, name in ((across, axes.xaxis, "x"), (down, axes.yaxis, "y")):
                     if scale.log:
                         (axes.set_xscale if name == "x" else axes.set_yscale)("log")
-                    scale.dress(axis, len(models) * (width + _RIGHT) if name == "x" else _HEIGHT)
+                    across_all = len(models) * (width + _RIGHT) - _RIGHT
+                    scale.dress(axis, *((width, across_all) if name == "x" else (_HEIGHT,)))
                 if column:
                     axes.set_yticks([])
                     axes.set_ylabel("")
                     axes.set_xlabel("")
                 else:  # one label for all maps of a row, below the middle
                     middle = (len(models) * (width + _RIGHT) - _RIGHT) / 2
-                    axes.xaxis.set_label_coords(middle / width, -0.25 / _HEIGHT)
+                    lines = max(label.get_text().count("\n") for label in axes.get_xticklabels()) if across.named else 0
+                    axes.xaxis.set_label_coords(middle / width, -(0.25 + 0.12 * lines) / _HEIGHT)
             colours = axes_at(figure, sheet.width - bar + 0.05, bottom, 0.1, _HEIGHT)
             figure.colorbar(drawn, cax=colours, label=f"total time ({unit})")
         return figure
@@ -237,8 +245,11 @@ class SweepPlot:
         return values[order[0]][:, order[1]]
 
 
-def _line(style: tuple[str, str, str], marked: bool) -> dict[str, Any]:
+def _line(style: tuple[str, str, str], named: bool, marked: bool) -> dict[str, Any]:
+    """Return how a model is drawn; between values that are names there is nothing, so nothing joins them."""
     colour, dashes, marker = style
+    if named:
+        return {"color": colour, "linestyle": "", "marker": marker, "markersize": 4}
     line = {"color": colour, "linestyle": dashes, "linewidth": 1.0}
     return {**line, "marker": marker, "markersize": 2.5} if marked else line
 
