@@ -13,6 +13,7 @@ from simulator.run import run_experiment
 from simulator.spec.build import load_experiment, load_model
 from simulator.spec.checks import device_faults
 from simulator.spec.library import root
+from simulator.spec.reader import parse
 
 MODEL = """\
 document: cost-model
@@ -180,5 +181,6 @@ def test_what_is_relative_needs_a_baseline(folder: Path, quantity: str) -> None:
 def test_devices_that_a_machine_lacks_are_named_in_order() -> None:
     _, model, _ = load_model(root() / "cost_models/pentium4-672/native.yaml")
     names = ["disk-a", "disk-b", "disk-c", "disk-d", "disk-e", "disk-f", "disk-g", "disk-h"]
-    found = [message.split("'")[1] for _, message in device_faults({"w": frozenset(names)}, {"m": model})]
+    tree = parse("workloads: {w: {}}", "f")
+    found = [message.split("'")[1] for _, message in device_faults(tree, {"w": frozenset(names)}, {"m": model})]
     assert found == names

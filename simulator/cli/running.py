@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simulator.result import Result
 
 _ANY_RECORDING = "any-recording"
+_IMPORTED = ("csv", "jsonl")
+"""The suffixes of files that one may take for recordings, each the name of its importer."""
 
 
 @app.command()
@@ -92,10 +94,26 @@ def _experiment_or_folder(reference: str) -> Path:
         return folder
     try:
         return find(reference, "experiment", Path())
-    except InputError:
+    except InputError as error:
         if folder is None:
-            raise
+            raise _with_way(error, reference) from None
         return folder
+
+
+def _with_way(error: InputError, reference: str) -> InputError:
+    """Return why something is no experiment, with the command by which it becomes one, or a part of one."""
+    from simulator.spec.library import names
+
+    path = Path(reference)
+    if path.suffix.lstrip(".") in _IMPORTED and path.is_file():
+        format_ = path.suffix.lstrip(".")
+        return InputError(
+            f"'{reference}' is no experiment, and no recording in Parquet; import it first: "
+            f"vmmsim import {format_} {reference} --out {path.with_suffix('.parquet')}"
+        )
+    if reference in names("workload"):
+        return InputError(f"{error}; alone: vmmsim run {_ANY_RECORDING} --set workloads.recording={reference}")
+    return error
 
 
 @dataclass(frozen=True, slots=True)
