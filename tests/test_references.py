@@ -184,3 +184,22 @@ def test_devices_that_a_machine_lacks_are_named_in_order() -> None:
     tree = parse("workloads: {w: {}}", "f")
     found = [message.split("'")[1] for _, message in device_faults(tree, {"w": frozenset(names)}, {"m": model})]
     assert found == names
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ("models.vmm.costs.syscall=101 cycles", ["input, changed", "input, changed"]),
+        ("models.native.costs.syscall=11 cycles", ["input", "input, changed"]),
+        ("workloads.w.events.1.syscall=1001", ["input, changed", "input, changed"]),
+        ("models.vmm.costs.syscall.source=another", ["input", "input"]),
+    ],
+)
+def test_a_figure_of_what_an_override_changed_says_so(folder: Path, setting: str, changed: list[str]) -> None:
+    references = "".join(
+        f"  - {{quantity: {quantity}, source: x, status: input, values: {{w: {{vmm: {value}}}}}}}\n"
+        for quantity, value in (("total_seconds", "1 s"), ("relative_to_baseline", "4 x"))
+    )
+    (folder / "e.yaml").write_text(EXPERIMENT + references)
+    assert [row.status for row in run_experiment(load_experiment(folder / "e.yaml")).comparison] == ["input", "input"]
+    assert [row.status for row in run_experiment(load_experiment(folder / "e.yaml", [setting])).comparison] == changed
