@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from command_line import EXPERIMENT, MODEL, WORKLOAD, refused, vmmsim
 from support import K, stream
 
-from simulator.errors import SpecError
+from simulator.errors import InputError, SpecError, install
+from simulator.report.recording import difference_in_words
+from simulator.report.writer import check_directory
 from simulator.spec.build import load_experiment
 from simulator.spec.library import root
 from simulator.stream import write_parquet
@@ -133,3 +136,76 @@ def test_values_of_a_sweep_in_brackets_are_told_the_form(folder: Path) -> None:
         vmmsim("sweep", "e.yaml", "--over", "models.m.costs.syscall=[1, 2] cycles", "--out", "o", cwd=folder)
     )
     assert "write the values without brackets: 1, 2 cycles" in message
+
+
+def test_a_target_that_cannot_be_made_is_refused_before_the_run(folder: Path) -> None:
+    message = refused(vmmsim("run", "e.yaml", "--out", "/proc/there/out", cwd=folder))
+    assert message.startswith("/proc/there/out: cannot be made in /proc: ")
+    (folder / "file").write_text("")
+    assert refused(vmmsim("run", "e.yaml", "--out", "file/out", cwd=folder)).startswith("file/out: cannot be made in ")
+    assert refused(vmmsim("sweep", "e.yaml", "--out", "/proc/out", cwd=folder)).startswith("/proc/out: cannot be made")
+    with pytest.raises(InputError, match="cannot be made in /proc"):
+        check_directory(Path("/proc/out"))
+    check_directory(folder / "new" / "out")
+    assert not (folder / "new").exists()
+
+
+def test_a_report_that_goes_with_the_result_it_belonged_to_is_told(folder: Path) -> None:
+    run = ["run", "e.yaml", "--out", "out"]
+    (folder / "e.yaml").write_text(EXPERIMENT + "plots: [slowdown]\n")
+    assert vmmsim(*run, cwd=folder).stderr == ""
+    assert vmmsim(*run, "--no-plots", cwd=folder).stderr == (
+        "warning: out: plots and report.html went with the result that was there: this run was asked for none\n"
+    )
+    assert vmmsim(*run, "--no-plots", cwd=folder).stderr == ""
+
+
+def test_options_of_vmmsim_behind_a_command_to_record_are_told(folder: Path, tmp_path: Path) -> None:
+    message = vmmsim("record", "--overhead", "non", "true", "--out", "x.parquet", cwd=folder).stderr
+    assert "warning: --out stands behind the command, so it is true's: vmmsim's own stand before it" in message
+    for words in (["--", "true", "--out", "x"], ["true", "--other"], ["--out", "x.parquet", "true", "-o"]):
+        assert "warning" not in vmmsim("record", "--overhead", "non", *words, cwd=folder).stderr
+
+
+def test_experiments_in_folders_below_are_validated(folder: Path) -> None:
+    (folder / "all/deep/er").mkdir(parents=True)
+    text = EXPERIMENT.replace("w.yaml", "../../../w.yaml").replace("m.yaml", "../../../m.yaml")
+    (folder / "all/deep/er/a.yaml").write_text(text)
+    (folder / "all/deep/b.yaml").write_text(EXPERIMENT.replace("w.yaml", "../../v.yaml"))
+    (folder / "all/deep/.hidden.yaml").write_text("x: [")
+    done = vmmsim("validate", "all", cwd=folder)
+    assert done.stdout == "all/deep/er/a.yaml: a valid experiment\n"
+    assert "all/deep/b.yaml:3:13: workloads.0: no workload '../../v.yaml'" in refused(done)
+
+
+def test_a_run_of_one_recording_calls_it_by_its_file(folder: Path) -> None:
+    rows = [{"kind": K["syscall"], "user_ns": 1000}]
+    write_parquet(stream(rows), folder / "mine.parquet")
+    setting = ["--set", "workloads.mine.copies=2"]
+    done = vmmsim("run", "mine.parquet", "--out", "out", "--json", *setting, cwd=folder)
+    assert {row["workload"] for row in json.loads(done.stdout)["totals"]} == {"mine"}
+    page = (folder / "out/report.html").read_text()
+    assert '"experiment": "mine.parquet"' in page
+    assert "workloads.recording" not in page
+
+
+def test_totals_say_what_the_times_are_sums_of(folder: Path) -> None:
+    out = vmmsim("run", "e.yaml", "--out", "out", "--no-plots", cwd=folder).stdout
+    assert "each up to its own end" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("counted", "kept", "difference"),
+    [(1, 2, "+1 event"), (0, 3, "+3 events"), (40, 40, "none"), (1000, 993, "-7 events"), (1000, 989, "-1.1 %")],
+)
+def test_differences_of_few_events_are_told_in_events(counted: int, kept: int, difference: str) -> None:
+    assert difference_in_words(counted, kept) == difference
+
+
+def test_how_to_install_an_extra_is_told_as_the_readme_does() -> None:
+    readme = (root() / "README.md").read_text()
+    assert install("compiled") in readme
+    assert install("sensitivity") in (root() / "docs/what-if.md").read_text()
+    assert install("dask") in (root() / "docs/scaling.md").read_text()
+    for path in [root() / "README.md", *(root() / "docs").rglob("*.md"), *(root() / "simulator").rglob("*.py")]:
+        assert "install 'vmmsim[" not in path.read_text(), path

@@ -88,14 +88,16 @@ class Experiment:
         )
 
 
-def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
+def load_experiment(path: Path, settings: Sequence[str] = (), recording: str | None = None) -> Experiment:
     """Load an experiment file with all it refers to, apply ``path=value`` settings, and check everything.
+
+    With ``recording``, a path from the working folder, that is its only workload, called by the name of its file.
 
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
     given = Settings.of(settings)
-    tree, resolver = _resolve(path, "experiment", given.references)
+    tree, resolver = _resolve(path, "experiment", given.references, recording)
     overrides: tuple[Override, ...] = ()
     try:
         check_labels(tree, given.references)
@@ -222,10 +224,13 @@ def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
 
 
 def _resolve(
-    path: Path, kind: DocumentKind, references: Mapping[tuple[str, str], Node] | None = None
+    path: Path,
+    kind: DocumentKind,
+    references: Mapping[tuple[str, str], Node] | None = None,
+    recording: str | None = None,
 ) -> tuple[Node, Resolver]:
     """Return the tree of a document with all that it refers to, and its resolver, which knows what is wrong with it."""
-    resolver = Resolver(references)
+    resolver = Resolver(references, recording)
     try:
         return resolver.resolve(path, kind), resolver
     except SpecError as error:

@@ -26,7 +26,8 @@ HOST_COSTS = "recording-host/native"
 """The cost model of the machine recorded, for a bare Parquet file whose header names none."""
 
 _KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "operations", "cost-model")
-_SECTIONS: dict[str, DocumentKind] = {"workloads": "workload", "models": "cost-model"}
+_WORKLOADS = "workloads"
+_SECTIONS: dict[str, DocumentKind] = {_WORKLOADS: "workload", "models": "cost-model"}
 _REFERENCES: dict[DocumentKind, dict[str, DocumentKind]] = {
     "workload": {"recording": "workload", "host_costs": "cost-model", "operations": "operations"}
 }
@@ -39,13 +40,15 @@ class Resolver:
     """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read.
 
     ``references`` stand in place of those of an experiment, by section and label, relative to the working folder.
+    ``recording`` is the only workload of an experiment, in place of those that it names.
     ``incomplete`` are the sections of an experiment with an entry that had to be left out.
     """
 
-    def __init__(self, references: Mapping[tuple[str, str], Node] | None = None) -> None:
+    def __init__(self, references: Mapping[tuple[str, str], Node] | None = None, recording: str | None = None) -> None:
         self.faults: list[Fault] = []
         self.incomplete: set[str] = set()
         self._references = dict(references or {})
+        self._recording = recording
 
     def resolve(self, path: Path, kind: DocumentKind) -> Node:
         """Load a document of the given kind, and all that it refers to.
@@ -98,6 +101,12 @@ class Resolver:
 
     def _experiment(self, node: Node, folder: Path) -> Node:
         """Follow the references of an experiment; an entry that cannot be followed is left out."""
+        if self._recording is not None:
+            mark = Mark(self._recording, 0, 0)
+            name = Node(self._recording, mark, source=self._recording)
+            label = label_of(name, 0, ())
+            self._references[_WORKLOADS, label] = name
+            node = _with(node, _WORKLOADS, Node({label: name}, mark, {label: mark}))
         for section, kind in _SECTIONS.items():
             child = node.child(section)
             if child is not None and isinstance(child.value, str):
