@@ -164,13 +164,14 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         result.description,
         *frames,
         resolved_yaml,
-        [*result.warnings, *result.notes, *notes],
+        [*result.notes, *notes],
         [path for path in drawn if path.suffix == ".svg"],
         _provenance(result.metadata),
         result.baseline,
         result.remarks,
         uncertain,
         live.live_data(result, experiment or live.UNKNOWN),
+        result.warnings,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

@@ -34,7 +34,7 @@ def experiments_below(folder: Path) -> list[Path]:
     seen = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     found = [path for path in seen if _may_be_experiment(path)]
     if not found:
-        raise InputError(f"{folder}: no experiments in or below this directory (files with 'document: experiment')")
+        raise InputError(f"{folder}: no experiments in this directory or below (files with 'document: experiment')")
     return found
 
 

@@ -178,9 +178,12 @@ class CostPanel {
   /* Computation has most of the time nearly always, and its cost is a definition: it stands last. */
   static #isComputation = (cost) => Number(cost.action === "compute");
 
+  /* Events that cost nothing of their own, each with its reason: their zero is no cost to move. */
+  static #isNothing = (cost) => cost.mechanism === "no_cost";
+
   /* The dearest cost comes first, and the mechanism that it belongs to. */
   #model(model, world, moved, chosen) {
-    const isUsed = (cost) => cost.share.workload !== "";
+    const isUsed = (cost) => cost.share.workload !== "" && !CostPanel.#isNothing(cost);
     const groups = new Map();
     const byShare = (a, b) =>
       CostPanel.#isComputation(a) - CostPanel.#isComputation(b) || Exact.compare(b.share.share, a.share.share);
@@ -206,7 +209,7 @@ class CostPanel {
         make("fieldset", {}, make("legend", {textContent: mechanism}), ...rows(costs)),
       ),
     );
-    const unused = [...model.costs.values()].filter((cost) => !isUsed(cost));
+    const unused = [...model.costs.values()].filter((cost) => !isUsed(cost) && !CostPanel.#isNothing(cost));
     if (unused.length) {
       section.append(
         make(
