@@ -76,6 +76,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
+def install(extra: str) -> str:
+    """Return the command, in the checkout, that installs vmmsim with an extra, at the versions that it is tested with.
+
+    >>> install("dask")
+    "python -m pip install --constraint constraints.txt --editable '.[dask]'"
+    """
+    return f"python -m pip install --constraint constraints.txt --editable '.[{extra}]'"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return names for a message: all, or of many the first twelve.
 

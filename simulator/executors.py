@@ -20,7 +20,7 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from simulator.errors import InputError, RunError
+from simulator.errors import InputError, RunError, install
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -194,7 +194,7 @@ def _cluster(address: str) -> tuple[Executor, int]:
     try:
         distributed: Any = import_module("distributed")
     except ModuleNotFoundError:
-        raise InputError("Dask is not installed: python -m pip install 'vmmsim[dask]'") from None
+        raise InputError(f"Dask is not installed; in the checkout: {install('dask')}") from None
     try:
         client = distributed.Client(address, timeout=5, set_as_default=False)
     except (OSError, ValueError) as error:

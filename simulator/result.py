@@ -128,7 +128,11 @@ class BreakdownRow:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """A published figure beside the modelled one: a row of comparison.csv; the error is in percent of the published."""
+    """A published figure beside the modelled one: a row of comparison.csv; the error is in percent of the published.
+
+    ``status`` is the reference's: input, fitted or predicted; behind it stands ``, changed`` where an override touched
+    the workload, the model, or the baseline that the figure is relative to.
+    """
 
     workload: str
     model: str

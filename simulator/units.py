@@ -30,6 +30,8 @@ _NANOSECONDS = {
     "s": Fraction(10**9),
 }
 _HERTZ = {"Hz": 1, "/s": 1, "kHz": 10**3, "MHz": 10**6, "GHz": 10**9}
+_MHZ_FROM = 100
+"""From which bare number on a clock is more likely meant in MHz than in GHz."""
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -200,19 +202,20 @@ def parse_clock(text: str) -> Clock:
     Raises:
         ValueError: says what was expected.
     """
-    hertz = _split(text, _HERTZ, "3800 MHz")
+    bare = Quantity.parse(text)
+    hertz = _split(text, _HERTZ, "3800 MHz" if bare and bare.amount >= _MHZ_FROM else "3.8 GHz")
     if hertz <= 0 or (hertz / 10**6).denominator != 1:
         raise ValueError(f"a clock is a whole number of MHz above 0, found '{text}'")
     return Clock(int(hertz / 10**6))
 
 
-def parse_duration(text: str) -> int:
-    """Read ``'10 us'`` and return whole nanoseconds, at least 0.
+def parse_duration(text: str, example: str = "2 s") -> int:
+    """Read ``'10 us'`` and return whole nanoseconds, at least 0; ``example`` is what a message shows.
 
     Raises:
         ValueError: says what was expected.
     """
-    nanoseconds = _split(text, _NANOSECONDS, "2 s")
+    nanoseconds = _split(text, _NANOSECONDS, example)
     if nanoseconds < 0 or nanoseconds.denominator != 1 or nanoseconds > MOST_NANOSECONDS:
         raise ValueError(f"a duration is a whole number of nanoseconds, from 0 to 10^16 (115 days), found '{text}'")
     return int(nanoseconds)
@@ -240,6 +243,18 @@ def parse_size(text: str) -> int:
     if size < 0 or size.denominator != 1:
         raise ValueError(f"a size is a whole number of bytes, 0 or more, found '{text}'")
     return int(size)
+
+
+def parse_bandwidth(text: str) -> int:
+    """Read ``'100 MB/s'`` and return whole bytes a second, at least 0.
+
+    Raises:
+        ValueError: says what was expected.
+    """
+    rate = _split(text, {f"{unit}/s": size for unit, size in _BYTES.items()}, "100 MB/s")
+    if rate < 0 or rate.denominator != 1:
+        raise ValueError(f"a bandwidth is a whole number of bytes a second, 0 or more, found '{text}'")
+    return int(rate)
 
 
 def cycles(ticks: int) -> str:

@@ -366,7 +366,7 @@ def test_a_device_that_the_machine_lacks_is_found_by_validate(folder: Path) -> N
     (folder / "w.yaml").write_text(WORKLOAD.replace("syscall: 1000", request))
     (folder / "m.yaml").write_text(MODEL.replace("rdtsc: {rdtsc: 1}", "disk_request: {rdtsc: 1}"))
     message = refused(vmmsim("validate", "e.yaml", cwd=folder))
-    assert "workload w sends requests to the device 'disk', which is not there" in message
+    assert "disk_request.device: the machine of m has no device 'disk'; it has none" in message
     assert "no recipe for the event 'interrupt' of workload w" in message
 
 

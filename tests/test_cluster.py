@@ -18,7 +18,7 @@ from test_sweep import SWEEP, files, folder
 
 __all__ = ["folder"]
 
-pytest.importorskip("distributed", reason="Dask is not installed: pip install 'vmmsim[dask]'")
+pytest.importorskip("distributed", reason="Dask is not installed")
 
 
 @contextmanager

@@ -107,6 +107,17 @@ def test_the_plot_has_a_group_for_each_workload_under_each_model(folder: Path) -
     assert [label.get_text() for label in axes.get_yticklabels()] == ["w\nm", "w\nn", "v\nm", "v\nn"]
 
 
+def test_runs_that_take_the_same_time_are_left_out_of_the_plot_and_counted(folder: Path) -> None:
+    one, other, same = ran(folder, "e"), ran(folder, "e", "models.n.costs.syscall=20 cycles"), ran(folder, "e")
+    found = compare({"a": one, "b": other})
+    (figure,) = compared("Compared", found)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["w\nn", "v\nn"]
+    title = " ".join(figure.texts[0].get_text().split())
+    assert title == "Compared (2 of 4 runs take the same time, and are left out)"
+    assert len(found.rows) == 8
+    assert compared("Compared", compare({"a": one, "c": same})) == []
+
+
 def test_the_command_prints_and_writes(folder: Path) -> None:
     for out, setting in (("one", "10 cycles"), ("two", "20 cycles")):
         done = vmmsim(

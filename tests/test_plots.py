@@ -15,10 +15,11 @@ import pytest
 from matplotlib.figure import Figure
 from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames, Row, many, nanobenchmarks
 
+from simulator.analysis.sensitivity import Sensitivity, Swing
 from simulator.errors import InputError
 from simulator.events import KINDS
 from simulator.report import plots
-from simulator.report.plots import data, figure, style
+from simulator.report.plots import data, figure, style, timeline, whatif
 
 MIXED = Frames(
     [
@@ -372,6 +373,33 @@ def test_slowdown_has_marks_of_published_ratios_and_of_seconds_over_the_modelled
     assert_apart(page)
 
 
+def slowdown_texts(ratio: str, published: str, other: int) -> dict[str, tuple[float, str]]:
+    """Return the values beside the bars of two workloads, with their places; the first has a published value."""
+    rows: list[Row] = [("w", "native", "", "halt", 1000), ("w", "x", "", "halt", int(float(ratio) * 1000))]
+    rows += [("v", "native", "", "halt", 1000), ("v", "x", "", "halt", other * 1000)]
+    mark = ("w", "x", "relative_to_baseline", published, ratio, 0, "predicted", "F")
+    [(_, page)] = Frames(rows, [mark]).draw("slowdown")
+    assert_apart(page)
+    texts: Any = page.axes[0].texts
+    return {text.get_text(): (text.xy[0], text.get_horizontalalignment()) for text in texts}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "published", "other", "text", "place"),
+    [
+        ("2.85", "6.14", 18, "2.85×", (2.85, "left")),
+        ("8", "8.6", 18, "8.00×", (8.0, "right")),
+        ("1.2", "2.2", 19, "1.20× (published 2.20×)", (2.2, "left")),
+    ],
+    ids=["between the bar and the mark", "in the bar", "beyond the mark, which is named"],
+)
+def test_a_modelled_value_is_not_taken_for_the_published_one(
+    ratio: str, published: str, other: int, text: str, place: tuple[float, str]
+) -> None:
+    found = slowdown_texts(ratio, published, other)[text]
+    assert (round(found[0], 9), found[1]) == place
+
+
 def test_other_is_no_larger_than_the_least_kind_that_is_named() -> None:
     thin = ("halt", "rdtsc", "cpuid", "port_in", "port_out", "msr_read")
     stack = {"syscall": Fraction(10_000), **{name: Fraction(90) for name in thin}, "halt": Fraction(300)}
@@ -431,3 +459,24 @@ def test_touched_pages_do_not_make_a_workload_mixed() -> None:
     frames = Frames([*rows, ("v", "native", "", "user_compute", 5)])
     inputs = data.Inputs(frames.totals, frames.breakdown, frames.comparison, None, "t")
     assert inputs.mixed == {"v"}
+
+
+def test_a_tornado_tells_its_numbers_and_counts_bars_that_could_not_be_seen() -> None:
+    swings = (
+        Swing("wide", Fraction(50), Fraction(130)),
+        Swing("one_sided", Fraction(100), Fraction(110)),
+        Swing("thin", Fraction(100), Fraction(1001, 10)),
+        Swing("thinner", Fraction(100), Fraction(100)),
+    )
+    found = Sensitivity("w", "m", "total", "", Fraction(100), (), swings, None, None)
+    page = whatif.tornado(found)
+    (axes,) = page.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["wide", "one_sided"]
+    assert [text.get_text() for text in axes.texts] == ["−50", "+30", "+10"]
+    assert axes.get_xlabel() == "change of the total (%)\n2 more costs: ±0.1 % at most"
+    assert_apart(page)
+
+
+def test_no_line_over_time_has_the_colour_of_an_area() -> None:
+    lines = {colour for colour, _ in timeline._LINES.values()}
+    assert not lines & {colour for _, colour, _ in timeline._AREAS.values()}

@@ -13,6 +13,7 @@ from simulator.run import run_experiment
 from simulator.spec.build import load_experiment, load_model
 from simulator.spec.checks import device_faults
 from simulator.spec.library import root
+from simulator.spec.reader import parse
 
 MODEL = """\
 document: cost-model
@@ -180,5 +181,25 @@ def test_what_is_relative_needs_a_baseline(folder: Path, quantity: str) -> None:
 def test_devices_that_a_machine_lacks_are_named_in_order() -> None:
     _, model, _ = load_model(root() / "cost_models/pentium4-672/native.yaml")
     names = ["disk-a", "disk-b", "disk-c", "disk-d", "disk-e", "disk-f", "disk-g", "disk-h"]
-    found = [message.split("'")[1] for _, message in device_faults({"w": frozenset(names)}, {"m": model})]
+    tree = parse("workloads: {w: {}}", "f")
+    found = [message.split("'")[1] for _, message in device_faults(tree, {"w": frozenset(names)}, {"m": model})]
     assert found == names
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ("models.vmm.costs.syscall=101 cycles", ["input, changed", "input, changed"]),
+        ("models.native.costs.syscall=11 cycles", ["input", "input, changed"]),
+        ("workloads.w.events.1.syscall=1001", ["input, changed", "input, changed"]),
+        ("models.vmm.costs.syscall.source=another", ["input", "input"]),
+    ],
+)
+def test_a_figure_of_what_an_override_changed_says_so(folder: Path, setting: str, changed: list[str]) -> None:
+    references = "".join(
+        f"  - {{quantity: {quantity}, source: x, status: input, values: {{w: {{vmm: {value}}}}}}}\n"
+        for quantity, value in (("total_seconds", "1 s"), ("relative_to_baseline", "4 x"))
+    )
+    (folder / "e.yaml").write_text(EXPERIMENT + references)
+    assert [row.status for row in run_experiment(load_experiment(folder / "e.yaml")).comparison] == ["input", "input"]
+    assert [row.status for row in run_experiment(load_experiment(folder / "e.yaml", [setting])).comparison] == changed

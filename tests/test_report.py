@@ -153,7 +153,14 @@ class Outline(HTMLParser):
 def test_everything_from_data_is_escaped() -> None:
     evil = "<script>alert('x')</script>"
     frames = Frames([(evil, evil, evil, evil, 1)], [(evil, evil, evil, 1, 2, 3, evil, evil)])
-    changes = {"notes": [evil], "description": evil, "baseline": evil, "resolved_yaml_text": evil, "title": evil}
+    changes = {
+        "notes": [evil],
+        "warnings": [evil, f"`{evil}`"],
+        "description": evil,
+        "baseline": evil,
+        "resolved_yaml_text": evil,
+        "title": evil,
+    }
     page = frames.page(**changes, provenance={evil: evil})
     assert "<script" not in page
     assert "script" not in Outline(page).tags
@@ -219,5 +226,19 @@ def test_the_page_has_a_breakdown_for_each_workload() -> None:
 def test_sections_without_content_are_left_out() -> None:
     page = Frames([]).page()
     assert "No event was counted" in page
-    for heading in ("Comparison with", "Plots</h2>", "Notes and warnings"):
+    for heading in ("Comparison with", "Plots</h2>", "Notes</h2>", "Warnings</h2>"):
         assert heading not in page
+
+
+def test_warnings_stand_on_top_and_notes_behind_the_totals() -> None:
+    page = nanobenchmarks().page(notes=["a note"], warnings=["a warning"])
+    places = [page.index(text) for text in ("a warning", '<h2 id="totals">', "a note", '<h2 id="breakdown">')]
+    assert places == sorted(places)
+
+
+def test_what_stands_in_backticks_is_code() -> None:
+    page = nanobenchmarks().page(
+        description="Run `vmmsim run a<b`, or not", notes=["see `list`"], warnings=["no ` pair"]
+    )
+    for text in ("<code>vmmsim run a&lt;b</code>, or not", "see <code>list</code>", "no ` pair"):
+        assert text in page

@@ -560,3 +560,13 @@ def test_plots_have_the_colours_of_the_page(driver: webdriver.Chrome, still: Pat
     dark = page.script(labels)
     driver.execute_cdp_cmd(media, {"features": []})
     assert (light, dark) == (["#1b1f24"], ["#e6e9ed"])
+
+
+def test_what_costs_nothing_by_definition_has_no_slider(driver: webdriver.Chrome, tmp_path: Path) -> None:
+    touch = STILL.replace("{syscall: 40}", "{syscall: 40}, {first_touch: 3}")
+    (tmp_path / "e.yaml").write_text(touch)
+    run(tmp_path, "e.yaml", "--out", "out")
+    page = browser.Page(driver, tmp_path / "out" / "report.html")
+    assert page.script("return document.getElementById('live-data').textContent.includes('no_cost')")
+    assert page.script("return document.querySelectorAll('.cost[data-action=no_cost]').length") == 0
+    assert page.errors() == []

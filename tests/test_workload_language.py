@@ -381,7 +381,7 @@ def test_operations_may_stand_in_place_and_are_known_to_each_virtual_cpu(folder:
         ("space_destroy: 1", "w.yaml:5:18: events.0.space_destroy: space_destroy needs the space that is torn down"),
         (
             "arrivals: {during: 2, rates: {halt: 1 Hz}}",
-            "w.yaml:5:22: events.0.arrivals.during: the unit is missing: write '2 s'",
+            "w.yaml:5:22: events.0.arrivals.during: the unit is missing: write '2 us'",
         ),
         ("{fork: 1, halt: 1}", "w.yaml:5:4: events.0: expected one key: an operation is a step of its own"),
         ("arrivals: {count: 2, rates: {fork: 2}}", "w.yaml:5:38: events.0.arrivals.rates.fork: the unit is missing"),

@@ -17,7 +17,7 @@ import numpy as np
 from simulator.analysis.evaluate import Costs, Evaluator, Values, seconds
 from simulator.analysis.parameter import Parameter
 from simulator.analysis.sensitivity import uncertain
-from simulator.errors import InputError
+from simulator.errors import InputError, install
 from simulator.reprice import Repricer
 from simulator.stream import Array
 
@@ -96,7 +96,7 @@ def _salib() -> tuple[Any, Any]:
         from SALib.analyze import sobol as analysing
         from SALib.sample import sobol as sampling
     except ImportError:
-        raise InputError("Sobol indices need SALib: pip install 'vmmsim[sensitivity]'") from None
+        raise InputError(f"Sobol indices need SALib; in the checkout: {install('sensitivity')}") from None
     return sampling, analysing
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def validate(
     files: Annotated[
         list[str],
-        typer.Argument(help="Documents of any kind: files, or library names; or directories of experiments."),
+        typer.Argument(help="Documents of any kind: files, or library names; or directories: all experiments below."),
     ],
 ) -> None:
     """Check documents and print every fault, as file:line:column: path: message."""
@@ -107,8 +107,8 @@ def schema(
 
 
 def _documents(references: Sequence[str], faults: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield documents with their names, of directories the experiments; what cannot be found is a fault."""
-    from simulator.spec.folder import experiments_in
+    """Yield documents with their names, of directories all experiments below; what cannot be found is a fault."""
+    from simulator.spec.folder import experiments_below
     from simulator.spec.library import find_folder
 
     for reference in references:
@@ -122,7 +122,7 @@ def _documents(references: Sequence[str], faults: list[str]) -> Iterator[tuple[s
                 faults.append(str(error))
                 continue
         try:
-            yield from ((str(path), path) for path in experiments_in(folder))
+            yield from ((str(path), path) for path in experiments_below(folder))
         except InputError as error:
             faults.append(str(error))
 

@@ -30,6 +30,7 @@ _METHODS = ("probe", "twice", "none")
 @app.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
 @exit_codes
 def record(  # noqa: PLR0917 (typer takes options from parameters)
+    context: typer.Context,
     command: Annotated[
         list[str] | None, typer.Argument(metavar="[-- COMMAND ...]", help="The program to run and to record.")
     ] = None,
@@ -78,6 +79,7 @@ def record(  # noqa: PLR0917 (typer takes options from parameters)
     from simulator.workload.recorder.record import record as record_program
 
     words = list(command or ())
+    _warn_of_own_options(context, words)
     target = out or Path(_name(words, pid) + ".parquet")
     request = Request(
         command=words,
@@ -99,6 +101,20 @@ def record(  # noqa: PLR0917 (typer takes options from parameters)
     write_parquet(recording.stream, target)
     print_view(recording_view(recording, target), as_json)
     raise typer.Exit(recording.exit_code)
+
+
+def _warn_of_own_options(context: typer.Context, words: Sequence[str]) -> None:
+    """Say so where options of ``vmmsim record`` stand among the words of the command, with no ``--`` that means it."""
+    if not words or sys.argv[-len(words) - 1] == "--":
+        return
+    own = {name for parameter in context.command.params for name in parameter.opts}
+    for word in words:
+        if word.startswith("--") and (option := word.partition("=")[0]) in own:
+            print(
+                f"warning: {option} stands behind the command, so it is {words[0]}'s: vmmsim's own stand before it, as "
+                f"in `vmmsim record {option} ... -- {words[0]}`",
+                file=sys.stderr,
+            )
 
 
 def _reading(progress: Progress | None) -> BytesProgress | None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from simulator.result import Result
 
 _ANY_RECORDING = "any-recording"
+_IMPORTED = ("csv", "jsonl")
+"""The suffixes of files that one may take for recordings, each the name of its importer."""
 
 
 @app.command()
@@ -65,17 +67,16 @@ def run(
     from simulator.report.writer import check_target, totals_as_json, write_result
 
     if experiment.endswith(".parquet"):
-        target = out or Path("results") / Path(experiment).stem
-        settings, experiment = [f"workloads.recording={experiment}", *settings], _ANY_RECORDING
-        path = _experiment_or_folder(experiment)
+        path, recording = _experiment_or_folder(_ANY_RECORDING), experiment
     else:
-        path = _experiment_or_folder(experiment)
-        target = out or Path("results") / path.stem
-    asked = _Asked(settings, earlier, engine, jobs)
+        path, recording = _experiment_or_folder(experiment), None
+    target = out or Path("results") / Path(recording or path).stem
+    asked = _Asked(settings, earlier, engine, jobs, recording)
     if path.is_dir():
         _run_folder(path, out, asked, as_json=as_json, plots=plots)
         return
     check_target(target)
+    lost = [] if plots else _report_in(target)
     with watched() as progress:
         result, resolved_yaml = _replayed(path, asked, progress)
         if progress and plots and result.plots:
@@ -83,6 +84,7 @@ def run(
         write_result(result, target, resolved_yaml, plots, experiment)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    _warn_of_lost(target, lost)
     if as_json:
         account = {"earlier": result.metadata["earlier"]} if earlier else {}
         data = {"out": str(target), "totals": totals_as_json(result), "warnings": result.warnings, **account}
@@ -91,6 +93,18 @@ def run(
         _print_result(result, target)
         if earlier:
             _print_account(earlier, {"": result.metadata["earlier"]})
+
+
+def _report_in(target: Path) -> list[str]:
+    """Return which parts of a report an earlier result has; without plots they are not written again."""
+    return [name for name in ("plots", "report.html") if (target / name).exists()]
+
+
+def _warn_of_lost(target: Path, lost: Sequence[str]) -> None:
+    if lost:
+        what = " and ".join(lost)
+        message = f"{target}: {what} went with the result that was there: this run was asked for none"
+        print(f"warning: {message}", file=sys.stderr)
 
 
 def _experiment_or_folder(reference: str) -> Path:
@@ -102,20 +116,40 @@ def _experiment_or_folder(reference: str) -> Path:
         return folder
     try:
         return find(reference, "experiment", Path())
-    except InputError:
+    except InputError as error:
         if folder is None:
-            raise
+            raise _with_way(error, reference) from None
         return folder
+
+
+def _with_way(error: InputError, reference: str) -> InputError:
+    """Return why something is no experiment, with the command by which it becomes one, or a part of one."""
+    from simulator.spec.library import names
+
+    path = Path(reference)
+    if path.suffix.lstrip(".") in _IMPORTED and path.is_file():
+        format_ = path.suffix.lstrip(".")
+        return InputError(
+            f"'{reference}' is no experiment, and no recording in Parquet; import it first: "
+            f"vmmsim import {format_} {reference} --out {path.with_suffix('.parquet')}"
+        )
+    if reference in names("workload"):
+        return InputError(f"{error}; alone: vmmsim run {_ANY_RECORDING} --set workloads.recording={reference}")
+    return error
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked of each experiment: overrides, an earlier result to begin from, the engine, how many processes."""
+    """What is asked of each experiment: overrides, an earlier result to begin from, the engine, how many processes.
+
+    ``recording`` is the only workload, in place of those that the experiment names.
+    """
 
     settings: Sequence[str]
     earlier: Path | None
     engine: str
     jobs: int | None
+    recording: str | None = None
 
 
 def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Result, str]:
@@ -129,7 +163,7 @@ def _replayed(path: Path, asked: _Asked, progress: Progress | None) -> tuple[Res
 
     engine = engine_named(asked.engine)
     found = load_result(asked.earlier) if asked.earlier else None
-    loaded = load_experiment(path, asked.settings)
+    loaded = load_experiment(path, asked.settings, asked.recording)
     result = run_experiment(loaded, engine, progress=progress, earlier=found, where=Where(jobs=asked.jobs))
     return result, json.dumps(readable(plain(loaded.tree)), indent=2)
 
@@ -143,6 +177,7 @@ def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool,
     paths = experiments_in(folder)
     name = folder.resolve().name
     target = out or Path("results") / name
+    lost = {} if plots else {path.stem: _report_in(target / path.stem) for path in paths}
     faults: list[Exception] = []
     accounts: dict[str, Mapping[str, Any]] = {}
     with collecting(target, name, asked.settings) as collection, watched() as progress:
@@ -160,6 +195,8 @@ def _run_folder(folder: Path, out: Path | None, asked: _Asked, *, as_json: bool,
         for entry in collection.entries:
             for warning in entry.warnings:
                 print(f"warning: {entry.name}: {warning}", file=sys.stderr)
+    for stem, names in lost.items():
+        _warn_of_lost(target / stem, names)
     _print_collection(collection, target, as_json)
     if asked.earlier and not as_json:
         _print_account(asked.earlier, accounts)

@@ -59,7 +59,7 @@ def sweep(
     plots: PlotsAndReport = True,
     as_json: AsJson = False,
 ) -> None:
-    """Run an experiment at many points: price again where only costs differ and nothing waits, else replay."""
+    """Run an experiment at many points: where only costs differ, price or time again along waits, else replay."""
     from simulator.report.sweep import write_sweep
     from simulator.report.writer import check_target, totals_as_json
     from simulator.spec.build import load_experiment

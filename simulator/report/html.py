@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from simulator.report.scripts import scripts
 from simulator.report.tables import (
@@ -31,6 +32,7 @@ from simulator.report.tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
+_CODE = re.compile(r"`([^`\n]+)`")
 TEMPLATE, INDEX_TEMPLATE = "report.html.j2", "index.html.j2"
 _SCREEN_PER_PRINT = 1.35  # plots are set for print, with 7 point text; a screen is read from further away
 _ALTERNATIVES = {
@@ -87,9 +89,11 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     uncertainty: pd.DataFrame | None = None,
     live: Mapping[str, Any] | None = None,
     sweep: SweepPart | None = None,
+    warnings: Sequence[str] = (),
 ) -> str:
     """Return the page.
 
+    ``warnings`` stand on top, ``notes`` below the totals; in both, and in the description, backticks mark code.
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
     below the comparison; ``uncertainty`` has between what totals lie; ``live`` is what the page prices again
     (``live_data``), without which it has no scripts; with ``sweep``, all but that and the plots is of its first point.
@@ -113,6 +117,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
             breakdown_columns=BREAKDOWN_COLUMNS,
             resolved_yaml_text=resolved_yaml_text,
             notes=notes,
+            warnings=warnings,
             plots=[_plot(path) for path in plots],
             provenance={name: str(value) for name, value in provenance.items()},
         )
@@ -156,8 +161,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["human_seconds"] = human_seconds
+    environment.filters["with_code"] = _with_code
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # models and actions stand in their order
     return environment
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text for the page, what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def _breakdowns(breakdown: pd.DataFrame) -> Iterator[WorkloadBreakdown]:

@@ -15,6 +15,8 @@ from simulator.report.view import View
 from simulator.workload.recorder import implied
 from simulator.workload.recorder.record import Recording
 
+_FEW = 10
+"""Up to how many events more or fewer are told as such: in percent they say too much of a few, too little of many."""
 _UNSEEN = 20
 """A kernel is taken not to trace waking CPUs where one switch in so many, or more, is not in the recording."""
 
@@ -50,11 +52,24 @@ def _events(recording: Recording) -> Table:
 def _checks(recording: Recording) -> Table:
     rows = []
     for kind, (counted, kept) in recording.checks.items():
-        difference = human_percent(100 * (Fraction(kept, counted) - 1)) if counted else ""
-        rows.append((kind, f"{counted:,}", f"{kept:,}", difference))
+        rows.append((kind, f"{counted:,}", f"{kept:,}", difference_in_words(counted, kept)))
     names = ("the kernel counted", "the stream has", "difference")
     columns = (Column("of the program"), *(Column(name, numeric=True) for name in names))
     return grid_table("Checked against the kernel's own counters", Grid(columns, rows))
+
+
+def difference_in_words(counted: int, kept: int) -> str:
+    """Return by how much a stream differs from what the kernel counted: in events where they are few, else in percent.
+
+    >>> difference_in_words(1, 2), difference_in_words(1000, 989)
+    ('+1 event', '-1.1 %')
+    """
+    more = kept - counted
+    if not more:
+        return "none"
+    if abs(more) <= _FEW or not counted:
+        return f"{more:+,} event{'s' * (abs(more) != 1)}"
+    return human_percent(100 * (Fraction(kept, counted) - 1))
 
 
 def _notes(recording: Recording) -> Iterator[str]:

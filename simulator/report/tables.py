@@ -349,7 +349,7 @@ def totals_table(totals: pd.DataFrame, baseline: str | None, uncertainty: pd.Dat
     """Return the totals as a table for the terminal."""
     title = f"Totals, relative to {baseline}" if baseline else "Totals"
     table = grid_table(title, totals_grid(totals, uncertainty), grouped=True)
-    about = "total is from start to end; other times are sums over the virtual CPUs"
+    about = "total is from start to end; other times are sums over the virtual CPUs, each up to its own end"
     if bounds_of(uncertainty):
         about += "\nlow–high: all costs at their low, and at their high (worst cases); only where nothing waits"
     table.caption = Text(about, style="dim")

@@ -105,13 +105,20 @@ def check_target(directory: Path) -> None:
 
 
 def check_directory(path: Path) -> None:
-    """Refuse what exists and is not a directory.
+    """Refuse what exists and is not a directory, and what cannot be made.
 
     Raises:
         InputError: says so.
     """
     if (path.exists() or path.is_symlink()) and not path.is_dir():
         raise InputError(f"{path}: exists and is not a directory: choose another --out")
+    there = next(folder for folder in path.resolve().parents if folder.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=there):
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError(f"{path}: cannot be made in {there}: {why}: choose another --out") from None
 
 
 def columns(kind: type[Row]) -> list[str]:
@@ -157,13 +164,14 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         result.description,
         *frames,
         resolved_yaml,
-        [*result.warnings, *result.notes, *notes],
+        [*result.notes, *notes],
         [path for path in drawn if path.suffix == ".svg"],
         provenance(result.metadata),
         result.baseline,
         result.remarks,
         uncertain,
         live.live_data(result, experiment or live.UNKNOWN),
+        result.warnings,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.run.experiment import default_engine, run_experiment
+from simulator.run.experiment import default_engine, notes_on, run_experiment
 from simulator.run.pricing import Run, breakdown_rows, priced, replay
 from simulator.run.provenance import metadata, recording_hashes
 from simulator.run.references import compare
@@ -13,6 +13,7 @@ __all__ = [
     "compare",
     "default_engine",
     "metadata",
+    "notes_on",
     "priced",
     "recording_hashes",
     "replay",

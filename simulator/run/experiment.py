@@ -14,9 +14,10 @@ from simulator.replaying import Progress, replay_all
 from simulator.result import Result
 from simulator.run.pricing import Run, breakdown_rows, priced, totals_row, uncertainty_row
 from simulator.run.provenance import metadata, recording_hashes
-from simulator.run.references import compare, remark, without_events
+from simulator.run.references import changed_by, compare, remark, without_events
 from simulator.run.unused import unused_overrides
 from simulator.spec.build import Experiment
+from simulator.workload.untold import untold
 
 
 def run_experiment(
@@ -49,6 +50,7 @@ def run_experiment(
     runs = [priced(workload, model, found[workload.name, model.name]) for workload, model in pairs]
     seconds = time.perf_counter() - begin
     by_name = {(run.workload.name, run.model.name): run for run in runs}
+    changed = changed_by(experiment.overrides)
     baselines = [by_name.get((run.workload.name, experiment.spec.baseline or "")) for run in runs]
     return Result(
         title=experiment.spec.title,
@@ -60,14 +62,14 @@ def run_experiment(
         comparison=tuple(
             row
             for reference in experiment.spec.references
-            for row in compare(reference, by_name, experiment.spec.baseline)
+            for row in compare(reference, by_name, experiment.spec.baseline, changed)
         ),
         warnings=(
             *experiment.warnings,
             *unused_overrides(experiment, runs),
             *without_events(experiment.spec.references, runs),
         ),
-        notes=tuple(_notes(experiment)),
+        notes=tuple(notes_on(experiment)),
         remarks=tuple(dict.fromkeys(filter(None, map(remark, experiment.spec.references)))),
         sources={r.source_of_overhead: r.kinds for r in experiment.spec.references if r.kinds},
         replays=tuple(run.replayed for run in runs),
@@ -85,9 +87,11 @@ def default_engine() -> Engine:
     return ENGINES["fast"]
 
 
-def _notes(experiment: Experiment) -> Iterator[str]:
+def notes_on(experiment: Experiment) -> Iterator[str]:
     """Say what a reader of the result must know and nobody did wrong."""
     for workload in experiment.workloads.values():
+        if workload.recording is not None:
+            yield from (f"{workload.name}: {text}" for text in untold(workload.recording.header))
         clipped = workload.clipping
         if clipped.gaps:
             yield (

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from fractions import Fraction
 
 from simulator.errors import InputError
 from simulator.events import BY_NAME
 from simulator.result import ComparisonRow, cycles_per_event, in_words, rounded
 from simulator.run.pricing import Run
-from simulator.spec.experiment import ReferenceSpec
+from simulator.spec.experiment import TO_BASELINE, ReferenceSpec
+from simulator.spec.overrides import SECTIONS
+from simulator.spec.settings import Override
 from simulator.units import TICKS_PER_CYCLE
+
+_CHANGED = "changed"
+_NOT_READ = frozenset({"description", "source", "status", "low", "high", "provenance"})
+"""Keys of workloads and models that no replay reads."""
+
+
+def changed_by(overrides: Iterable[Override]) -> frozenset[tuple[str, str]]:
+    """Return section and label of each workload and model in which an override changed what a replay reads."""
+    paths = (path for override in overrides for path in override.paths if path[0] in SECTIONS and len(path) > 1)
+    return frozenset((str(path[0]), str(path[1])) for path in paths if not {path[-1], *path[2:3]} & _NOT_READ)
 
 
 def compare(
-    reference: ReferenceSpec, runs: Mapping[tuple[str, str], Run], baseline: str | None
+    reference: ReferenceSpec,
+    runs: Mapping[tuple[str, str], Run],
+    baseline: str | None,
+    changed: Set[tuple[str, str]] = frozenset(),
 ) -> Iterator[ComparisonRow]:
     """Set the figures of a reference beside those of the runs, which are found by workload and model.
+
+    The status of a figure says so where the workload, the model or the baseline it is relative to is among ``changed``
+    (``changed_by``): what a document says of its figures is said of the document as it stands.
 
     Raises:
         InputError: a run has nothing that the quantity could be computed from.
     """
     for workload, values in reference.values.items():
         for model, (published, _) in values.items():
+            read = {("workloads", workload), ("models", model)}
+            read |= {("models", baseline or "")} if reference.quantity in TO_BASELINE else set()
             run = runs[workload, model]
             modelled = _quantity(reference, run, runs.get((workload, baseline or "")))
             error = rounded(100 * (modelled / Fraction(published) - 1), 4) if published else None
@@ -33,7 +53,7 @@ def compare(
                 published,
                 rounded(modelled, 12 if reference.quantity == "overhead_seconds" else 9),
                 error,
-                reference.status,
+                f"{reference.status}, {_CHANGED}" if read & changed else reference.status,
                 reference.source,
             )
 

@@ -88,17 +88,25 @@ class Experiment:
         )
 
 
-def load_experiment(path: Path, settings: Sequence[str] = ()) -> Experiment:
+def load_experiment(path: Path, settings: Sequence[str] = (), recording: str | None = None) -> Experiment:
     """Load an experiment file with all it refers to, apply ``path=value`` settings, and check everything.
+
+    With ``recording``, a path from the working folder, that is its only workload, called by the name of its file.
 
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
     given = Settings.of(settings)
-    tree, faults = _resolve(path, "experiment", given.references)
-    check_labels(tree, given.references)
-    tree, overrides = given.apply(tree)
-    return _build(tree, faults, overrides, None)
+    tree, resolver = _resolve(path, "experiment", given.references, recording)
+    overrides: tuple[Override, ...] = ()
+    try:
+        check_labels(tree, given.references)
+        tree, overrides = given.apply(tree)
+    except SpecError as error:
+        if not resolver.faults:
+            raise
+        resolver.faults += [fault for fault in error.faults if fault.path.partition(".")[0] not in resolver.incomplete]
+    return _build(tree, resolver, overrides, None)
 
 
 def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
@@ -113,14 +121,14 @@ def rebuild(experiment: Experiment, settings: Sequence[str]) -> Experiment:
     for where, node in given.references.items():
         tree = exchanged(tree, where, resolver.entry(where, node))
     tree, overrides = given.apply(tree)
-    return _build(tree, resolver.faults, (*experiment.overrides, *overrides), experiment)
+    return _build(tree, resolver, (*experiment.overrides, *overrides), experiment)
 
 
-def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
+def _build(tree: Node, resolver: Resolver, overrides: tuple[Override, ...], earlier: Experiment | None) -> Experiment:
     """Validate a resolved tree and build its parts; a workload of ``earlier`` with the same tree is taken over."""
     diagnostics = Diagnostics()
     try:
-        spec = _validate(expand_experiment(tree, diagnostics), ExperimentSpec, faults, diagnostics)
+        spec = _validate(expand_experiment(tree, diagnostics), ExperimentSpec, resolver, diagnostics)
     except SpecError as error:
         raise SpecError([of_setting(fault, overrides) for fault in error.faults]) from None
     builder = _Builder(tree, diagnostics.warnings)
@@ -133,7 +141,7 @@ def _build(tree: Node, faults: list[Fault], overrides: tuple[Override, ...], ear
     }
     whole = {name: model for name, model in models.items() if not spec.models[name].abstract}
     builder.collect(recipe_faults({name: workload.kinds for name, workload in workloads.items()}, whole))
-    builder.collect(device_faults({name: workload.devices for name, workload in workloads.items()}, whole))
+    builder.collect(device_faults(tree, {name: found.devices for name, found in workloads.items()}, whole))
     builder.collect(name_faults(spec))
     if spec.fit is not None:
         builder.collect(fit_faults(tree, spec.fit, [reference.status for reference in spec.references]), ("fit",))
@@ -158,8 +166,8 @@ def load_model(path: Path) -> tuple[CostModelSpec, CostModel, list[str]]:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, faults = _resolve(path, "cost-model")
-    spec = _validate(tree, CostModelSpec, faults)
+    tree, resolver = _resolve(path, "cost-model")
+    spec = _validate(tree, CostModelSpec, resolver)
     builder = _Builder(tree)
     model = builder.model((), path.stem, spec)
     builder.raise_faults()
@@ -174,9 +182,9 @@ def load_workload(path: Path) -> tuple[WorkloadSpec, Workload, list[str]]:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, faults = _resolve(path, "workload")
+    tree, resolver = _resolve(path, "workload")
     diagnostics = Diagnostics()
-    spec = _validate(expand_workload(tree, diagnostics), WorkloadSpec, faults, diagnostics)
+    spec = _validate(expand_workload(tree, diagnostics), WorkloadSpec, resolver, diagnostics)
     builder = _Builder(tree, diagnostics.warnings)
     workload = builder.workload((), path.stem, spec, seed=1)
     builder.raise_faults()
@@ -190,10 +198,10 @@ def load_operations(path: Path) -> tuple[ExpandedOperationsSpec, list[str]]:
     Raises:
         SpecError: one fault for each thing that is wrong.
     """
-    tree, faults = _resolve(path, "operations")
+    tree, resolver = _resolve(path, "operations")
     diagnostics = Diagnostics()
-    _validate(tree, OperationsSpec, faults)
-    spec = _validate(expand_operations(tree, diagnostics), ExpandedOperationsSpec, faults, diagnostics)
+    _validate(tree, OperationsSpec, resolver)
+    spec = _validate(expand_operations(tree, diagnostics), ExpandedOperationsSpec, resolver, diagnostics)
     return spec, diagnostics.warnings
 
 
@@ -216,25 +224,29 @@ def check_document(path: Path) -> tuple[DocumentKind, list[str]]:
 
 
 def _resolve(
-    path: Path, kind: DocumentKind, references: Mapping[tuple[str, str], Node] | None = None
-) -> tuple[Node, list[Fault]]:
-    """Return the tree of a document with all that it refers to, and what is wrong with what was left to read."""
-    resolver = Resolver(references)
+    path: Path,
+    kind: DocumentKind,
+    references: Mapping[tuple[str, str], Node] | None = None,
+    recording: str | None = None,
+) -> tuple[Node, Resolver]:
+    """Return the tree of a document with all that it refers to, and its resolver, which knows what is wrong with it."""
+    resolver = Resolver(references, recording)
     try:
-        return resolver.resolve(path, kind), resolver.faults
+        return resolver.resolve(path, kind), resolver
     except SpecError as error:
         raise SpecError(in_order([*resolver.faults, *error.faults])) from None
 
 
-def _validate(tree: Node, schema: type[S], faults: list[Fault], diagnostics: Diagnostics | None = None) -> S:
+def _validate(tree: Node, schema: type[S], resolver: Resolver, diagnostics: Diagnostics | None = None) -> S:
     """Validate a tree; faults that were found before, or while it was expanded, are raised with those found now."""
     diagnostics = diagnostics or Diagnostics()
     try:
         spec = validate(tree, schema)
     except SpecError as error:
-        raise SpecError(in_order([*faults, *diagnostics.settled(list(error.faults))])) from None
-    if faults or diagnostics.faults:
-        raise SpecError(in_order([*faults, *diagnostics.faults]))
+        told = [fault for fault in error.faults if fault.path not in resolver.incomplete]  # why it is empty was said
+        raise SpecError(in_order([*resolver.faults, *diagnostics.settled(told)])) from None
+    if resolver.faults or diagnostics.faults:
+        raise SpecError(in_order([*resolver.faults, *diagnostics.faults]))
     return spec
 
 

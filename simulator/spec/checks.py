@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 
-from simulator.errors import did_you_mean
+from simulator.errors import did_you_mean, listed
 from simulator.events import BY_CODE, BY_NAME
 from simulator.model import CostModel
 from simulator.spec.experiment import TO_BASELINE, UNITS, ExperimentSpec, ReferenceSpec
@@ -69,16 +69,24 @@ def recipe_faults(kinds: Mapping[str, Set[int]], models: Mapping[str, CostModel]
             )
 
 
-def device_faults(devices: Mapping[str, Set[str]], models: Mapping[str, CostModel]) -> Faults:
-    """Yield each device that the machine of a model lacks; ``devices`` are those that each workload uses."""
-    for name, model in models.items():
-        for workload, used in devices.items():
-            for device in sorted(used - set(model.machine.devices)):
-                near = did_you_mean(device, model.machine.devices)
-                yield (
-                    ("models", name, "machine", "devices"),
-                    f"workload {workload} sends requests to the device '{device}', which is not there{near}",
-                )
+def device_faults(tree: Node, devices: Mapping[str, Set[str]], models: Mapping[str, CostModel]) -> Faults:
+    """Yield each device that machines lack, where the workload asks for it; ``devices`` are those that each uses."""
+    for workload, used in devices.items():
+        for device in sorted(used):
+            lacking = [name for name, model in models.items() if device not in model.machine.devices]
+            if lacking:
+                known = list(models[lacking[0]].machine.devices)
+                near = did_you_mean(device, known)
+                has = f"it has {listed(known)}" if known else "it has none"
+                message = f"the machine of {', '.join(lacking)} has no device '{device}'{near}; {has}"
+                yield _request(tree, ("workloads", workload), device), message
+
+
+def _request(tree: Node, where: Where, device: str) -> Where:
+    """Return the path at which a workload first asks for a device: of a recording, that of its name."""
+    workload = node_at(tree, where)
+    named = (path for path, node in walk(workload) if path[-1:] == ("device",) and node.value == device)
+    return (*where, *next(named, ("recording",) if workload.child("recording") else ()))
 
 
 def name_faults(spec: ExperimentSpec) -> Faults:

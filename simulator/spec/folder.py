@@ -24,6 +24,20 @@ def experiments_in(folder: Path) -> list[Path]:
     return found
 
 
+def experiments_below(folder: Path) -> list[Path]:
+    """Return the experiments in a folder and in the folders below it, but for hidden ones; in the order of their paths.
+
+    Raises:
+        InputError: there are none.
+    """
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix in (".yaml", ".yml") and path.is_file())
+    seen = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    found = [path for path in seen if _may_be_experiment(path)]
+    if not found:
+        raise InputError(f"{folder}: no experiments in this directory or below (files with 'document: experiment')")
+    return found
+
+
 def _may_be_experiment(path: Path) -> bool:
     try:
         return Resolver().kind(path) == "experiment"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from simulator.errors import Fault, InputError, SpecError, did_you_mean, listed
 from simulator.spec.node import Node, Where, described, dotted, in_order, walk
 from simulator.spec.reader import parse_value
-from simulator.spec.scalars import shown
+from simulator.spec.scalars import NULLS, shown
 
 FILE = "--set"
 SECTIONS = ("workloads", "models")
@@ -75,8 +75,14 @@ def named_document(path: str, text: str) -> tuple[str, str] | None:
     """Return section and label where a setting names another document: ``workloads.LABEL=NAME``, ``models.LABEL=NAME``.
 
     None where it sets a value inside one, or is not one plain text.
+
+    Raises:
+        SpecError: it is no path, or the text is ``null``, which would leave the document out.
     """
-    return None if text[:1] in ("", "[", "{", "&", "!") else entry_named(path)
+    where = None if text[:1] in ("", "[", "{", "&", "!") else entry_named(path)
+    if where and text in NULLS:
+        raise _error(path, "--set cannot leave an entry out: write an experiment without it")
+    return where
 
 
 def entry_named(path: str) -> tuple[str, str] | None:
@@ -238,8 +244,30 @@ def _failed(root: Node, places: list[tuple[Where, Node]], segment: _Segment, pat
 
 
 def _nearest(root: Node, at: Where, node: Node, segment: _Segment, path: str) -> str:
-    """Suggest a sibling if one has nearly the same name, otherwise any path of the document."""
+    """Suggest what the path is the end of, else a sibling with nearly the same name, else any path of the document."""
+    if whole := _whole(root, path):
+        return f" (did you mean '{whole}'?)"
     siblings = [part for part, _ in node.children()]
     if did_you_mean(segment.text, map(str, siblings)):
         return did_you_mean(dotted((*at, segment.text)), [dotted((*at, part)) for part in siblings])
     return did_you_mean(path, [dotted(found) for found, _ in walk(root) if found])
+
+
+def _whole(root: Node, path: str) -> str:
+    """Return the path whose end ``path`` is, with ``*`` where it leads into several models or workloads, or ``''``."""
+    end = tuple(segment.text for segment in _split(path))
+    for section in reversed(SECTIONS):
+        inside = root.child(section)
+        found = [part for part, entry in inside.children() if _has(entry, end)] if inside is not None else []
+        if found:
+            return ".".join([section, dotted(found) if len(found) == 1 else "*", path])
+    return ""
+
+
+def _has(node: Node, path: Where) -> bool:
+    for part in path:
+        child = node.child(part)
+        if child is None:
+            return False
+        node = child
+    return True

@@ -12,6 +12,7 @@ from simulator.units import split_quantity
 MOST_VALUES = 1_000_000
 
 _RANGE = re.compile(r"(.+?)\.\.(.+?)\s+(?:in\s+(\d{1,7})(\s+log)?|step\s+(.+))")
+_BRACKETED = re.compile(r"\[\s*([^][]*?)\s*\]\s*([^][]*)")
 _PLACES = 3
 """Digits behind the point of what lies between two ends: a thousandth of a cycle, a nanosecond in microseconds."""
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -34,6 +35,9 @@ def parse_values(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: says what was expected.
     """
+    bracketed = _BRACKETED.fullmatch(text.strip())
+    if bracketed:
+        raise ValueError(f"write the values without brackets: {' '.join(filter(None, bracketed.groups()))}")
     match = _RANGE.fullmatch(text.strip())
     if match:
         low, high, number, log, step = match.groups()

@@ -7,7 +7,7 @@ base; a `null` that the child writes removes the key. The tree that comes out is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,8 @@ HOST_COSTS = "recording-host/native"
 """The cost model of the machine recorded, for a bare Parquet file whose header names none."""
 
 _KINDS: tuple[DocumentKind, ...] = ("experiment", "workload", "operations", "cost-model")
-_SECTIONS: dict[str, DocumentKind] = {"workloads": "workload", "models": "cost-model"}
+_WORKLOADS = "workloads"
+_SECTIONS: dict[str, DocumentKind] = {_WORKLOADS: "workload", "models": "cost-model"}
 _REFERENCES: dict[DocumentKind, dict[str, DocumentKind]] = {
     "workload": {"recording": "workload", "host_costs": "cost-model", "operations": "operations"}
 }
@@ -39,11 +40,15 @@ class Resolver:
     """Resolves one document; what is wrong is collected in ``faults`` for as long as anything is left to read.
 
     ``references`` stand in place of those of an experiment, by section and label, relative to the working folder.
+    ``recording`` is the only workload of an experiment, in place of those that it names.
+    ``incomplete`` are the sections of an experiment with an entry that had to be left out.
     """
 
-    def __init__(self, references: Mapping[tuple[str, str], Node] | None = None) -> None:
+    def __init__(self, references: Mapping[tuple[str, str], Node] | None = None, recording: str | None = None) -> None:
         self.faults: list[Fault] = []
+        self.incomplete: set[str] = set()
         self._references = dict(references or {})
+        self._recording = recording
 
     def resolve(self, path: Path, kind: DocumentKind) -> Node:
         """Load a document of the given kind, and all that it refers to.
@@ -96,8 +101,18 @@ class Resolver:
 
     def _experiment(self, node: Node, folder: Path) -> Node:
         """Follow the references of an experiment; an entry that cannot be followed is left out."""
+        if self._recording is not None:
+            mark = Mark(self._recording, 0, 0)
+            name = Node(self._recording, mark, source=self._recording)
+            label = label_of(name, 0, ())
+            self._references[_WORKLOADS, label] = name
+            node = _with(node, _WORKLOADS, Node({label: name}, mark, {label: mark}))
         for section, kind in _SECTIONS.items():
             child = node.child(section)
+            if child is not None and isinstance(child.value, str):
+                message = f"expected a list of names: write [{child.value}]"
+                self._leave_out(section, [child.mark.fault((section,), message)])
+                node = _with(node, section, replace(child, value={}))
             if child is None or child.is_scalar:
                 continue
             entries: dict[str, Node] = {}
@@ -111,16 +126,21 @@ class Resolver:
                         raise SpecError([entry.mark.fault(where, message)])
                     keys[label] = child.keys.get(label, entry.mark)
                     other = self._references.get((section, label))
-                    place = folder if other is None else Path()
-                    entries[label] = self._entry(other or entry, kind, place, where)
+                    if other is None:
+                        entries[label] = self._entry(entry, kind, folder, where)
+                    else:
+                        entries[label] = self._entry(other, kind, Path(), (section, label))
                 except SpecError as error:
-                    self.faults.extend(error.faults)
-            if not entries and list(child.children()):
-                raise SpecError(())  # the faults of its entries say it all: nothing is left to check
+                    self._leave_out(section, error.faults)
             node = _with(node, section, replace(child, value=entries, keys=keys))
         filled = _with_schema_defaults(_with_schema_defaults(node, (), ExperimentSpec), ("fit",), FitSpec)
         # nothing else hangs on a sweep, so one that is not there leaves no trace in the hash of an experiment
         return filled if node.child("sweep") is not None else _without(filled, "sweep")
+
+    def _leave_out(self, section: str, faults: Iterable[Fault]) -> None:
+        """Note why an entry of a section is missing from the tree."""
+        self.faults.extend(faults)
+        self.incomplete.add(section)
 
     def _entry(self, entry: Node, kind: DocumentKind, folder: Path, where: Where) -> Node:
         """Follow a reference, or take the document that stands in place."""

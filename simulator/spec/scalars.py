@@ -15,8 +15,9 @@ MAX_DIGITS = 30
 Scalar: TypeAlias = str | int | bool | Decimal | None
 
 _CLIP = 60
+NULLS = ("", "~", "null", "Null", "NULL")
 _WORDS: dict[str, bool | None] = (
-    dict.fromkeys(("", "~", "null", "Null", "NULL"))
+    dict.fromkeys(NULLS)
     | dict.fromkeys(("true", "True", "TRUE"), True)
     | dict.fromkeys(("false", "False", "FALSE"), False)
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from simulator.units import Clock, Cost, parse_clock, parse_duration, parse_rate, parse_size
+from simulator.units import Clock, Cost, parse_bandwidth, parse_clock, parse_duration, parse_rate, parse_size
 
 T = TypeVar("T")
 
@@ -20,14 +22,10 @@ class Spec(BaseModel):
 
 
 def _quantity(parse: Callable[[str], T], example: str) -> Any:
-    unit = example.partition(" ")[2]
-
     def read(value: Any) -> T:
-        if isinstance(value, str):
-            return parse(value)
-        if isinstance(value, bool) or (not hasattr(value, "__index__") and not hasattr(value, "as_tuple")):
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise ValueError(f"expected a quantity with a unit, such as '{example}'")
-        raise ValueError(f"the unit is missing: write '{value} {unit}'")
+        return parse(str(value))
 
     return PlainValidator(read), WithJsonSchema({"type": "string", "examples": [example]})
 
@@ -46,10 +44,10 @@ SpreadCostValue = Annotated[
 ]
 """The cost of an action; what is behind a ± is split off before (``CostSpec``)."""
 ClockValue = Annotated[Clock, *_quantity(parse_clock, "3800 MHz")]
-Duration = Annotated[int, *_quantity(parse_duration, "2 s")]
+Duration = Annotated[int, *_quantity(partial(parse_duration, example="10 us"), "10 us")]
 Rate = Annotated[Fraction, *_quantity(parse_rate, "100 Hz")]
 Size = Annotated[int, *_quantity(parse_size, "4 KiB")]
-Bandwidth = Annotated[int, *_quantity(lambda text: parse_size(text.removesuffix("/s")), "100 MB/s")]
+Bandwidth = Annotated[int, *_quantity(parse_bandwidth, "100 MB/s")]
 
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[int, Field(ge=0, lt=2**63)]

@@ -15,7 +15,7 @@ from simulator.executors import Where, carried_out
 from simulator.jobs import Job, carry_out, carry_out_traced
 from simulator.replaying import Progress
 from simulator.result import Figures, Replayed, Result, TotalsRow
-from simulator.run import Run, breakdown_rows, metadata, recording_hashes
+from simulator.run import Run, breakdown_rows, metadata, notes_on, recording_hashes
 from simulator.spec.build import Experiment
 from simulator.spec.sweep import SweepSpec
 from simulator.sweep.outcomes import Outcomes
@@ -242,7 +242,7 @@ def _result(
         breakdown=tuple(row for cell, run in runs for row in breakdown_rows(run, cell.point.name)),
         comparison=(),
         warnings=experiment.warnings,
-        notes=left_out,
+        notes=(*notes_on(experiment), *left_out),
         remarks=(),
         sources={},
         replays=tuple(replace(run.replayed, point=cell.point.name) for cell, run in runs),

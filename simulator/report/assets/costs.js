@@ -194,9 +194,12 @@ class CostPanel {
   /* Computation has most of the time nearly always, and its cost is a definition: it stands last. */
   static #isComputation = (cost) => Number(cost.action === "compute");
 
+  /* Events that cost nothing of their own, each with its reason: their zero is no cost to move. */
+  static #isNothing = (cost) => cost.mechanism === "no_cost";
+
   /* The dearest cost comes first, and the mechanism that it belongs to. */
   #section(name, costs, isOpen, moved, chosen) {
-    const isUsed = (cost) => cost.share.workload !== "";
+    const isUsed = (cost) => cost.share.workload !== "" && !CostPanel.#isNothing(cost);
     const groups = new Map();
     const byShare = (a, b) =>
       CostPanel.#isComputation(a) - CostPanel.#isComputation(b) || Exact.compare(b.share.share, a.share.share);
@@ -217,7 +220,7 @@ class CostPanel {
         make("fieldset", {}, make("legend", {textContent: mechanism}), ...rows(some)),
       ),
     );
-    const unused = costs.filter((cost) => !isUsed(cost));
+    const unused = costs.filter((cost) => !isUsed(cost) && !CostPanel.#isNothing(cost));
     if (unused.length) {
       section.append(
         make(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from matplotlib.ticker import NullLocator
 
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
     from simulator.analysis.compare import Compared
 
+Place = Literal["beside", "inside", "beyond"]
+"""Where the value of a bar stands: beside its end, in its end, or beyond the mark of a published value."""
+
+_CLEAR = 0.04  # inches around the value of a bar
+_TOUCH = 0.03  # inches from the end of a bar to a mark that seems to be at it
 _NAME = 1.2  # inches for the name of a group
 _BETWEEN = 0.6  # bars that would fit between two groups of bars
 _WIDE = 20  # a linear axis shows no more than this ratio between its largest and its smallest value
@@ -59,12 +64,21 @@ def slowdown(inputs: Inputs) -> Picture:
 
 
 def compared(title: str, found: Compared) -> list[Figure]:
-    """Draw the total times of several results over those of the first, a group for each workload under each model."""
+    """Draw the total times of several results over those of the first, a group for each workload under each model.
+
+    Runs that take the same time in all are left out, and the title says how many; without others there is no plot.
+    """
     ratios: Bars = {}
     for row in found.rows:
         if row.result != found.labels[0] and row.relative_to_first is not None:
             case = Case(row.workload, ", ".join(filter(None, (row.model, row.point))))
             ratios.setdefault(case, {})[row.result] = float(row.relative_to_first)
+    differing = {case: bars for case, bars in ratios.items() if any(ratio != 1 for ratio in bars.values())}
+    if alike := len(ratios) - len(differing):
+        title += f" ({alike} of {len(ratios)} runs take the same time, and are left out)"
+    if not differing:
+        return []
+    ratios = differing
     styles = {label: MODEL_STYLES[n % len(MODEL_STYLES)] for n, label in enumerate(found.labels) if n}
     bars = _Slowdown(Sheet(SINGLE_COLUMN, title, handles(styles)), ratios, {}, {}, styles, found.labels[0])
     with settings():
@@ -115,6 +129,8 @@ class _Slowdown:
         figure = self.sheet.figure(BAR_PITCH * ends[-1] + FOOT)
         axes = axes_at(figure, self.left, FOOT, self.across, BAR_PITCH * ends[-1])
         self._span(axes)
+        if any(self._is_cut(axes, case, model) for case in self.ratios for model in self.ratios[case]):
+            self._span(axes, beyond=True)
         middles = [end - self.size(case) / 2 for end, case in zip(ends, cases, strict=True)]
         for middle, case in zip(middles, cases, strict=True):
             self._group(axes, middle, case)
@@ -137,21 +153,52 @@ class _Slowdown:
             ends = self._ends(case, model)
             if ends:
                 axes.errorbar(bars[model], y, xerr=around(bars[model], (min(ends), max(ends))), **WHISKER)
-                end = min([end, *ends]) if self._before(bars[model]) else max([end, *ends])
-            self._text(axes, (start, end, y), mark, bars[model])
+            self._text(axes, y, case, model)
 
-    def _text(self, axes: Axes, bar: tuple[float, float, float], mark: float | None, value: float) -> None:
-        """Write a value beside its bar, or in the bar's end if a mark is in the way; if neither fits, beyond it."""
-        start, end, y = bar
+    def _end(self, case: Case, model: str) -> float:
+        """Return where a bar ends, with its low and high."""
+        value = self.ratios[case][model]
+        end = max(value, min(self.values)) if self.log else value
+        ends = [end, *self._ends(case, model)]
+        return min(ends) if self._before(value) else max(ends)
+
+    def _place(self, axes: Axes, case: Case, model: str) -> Place:
+        """Return where the value of a bar goes: beside it, or into its end if a mark is in the way there, or beyond."""
+        value, mark = self.ratios[case][model], self.published.get(case, {}).get(model)
+        if not mark or model not in self.styles:
+            return "beside"
+        ends = (1.0 if self.log else 0.0, self._end(case, model), mark)
+        start, tip, across = (float(axes.transData.transform((x, 0))[0]) / axes.figure.dpi for x in ends)
+        towards, need = -1 if self._before(value) else 1, inches(human_ratio(str(value))) + _CLEAR
+        if not is_in_the_way(towards * across, towards * tip, _TOUCH, need):
+            return "beside"
+        return "inside" if abs(tip - start) >= need + _TOUCH else "beyond"
+
+    def _is_cut(self, axes: Axes, case: Case, model: str) -> bool:
+        """Whether the value of a bar stands beyond a mark, and leaves the axes there."""
+        if self._place(axes, case, model) != "beyond":
+            return False
+        mark, value = self.published[case][model], self.ratios[case][model]
+        limit = axes.get_xlim()[0 if self._before(value) else 1]
+        edge, across = (float(axes.transData.transform((x, 0))[0]) / axes.figure.dpi for x in (limit, mark))
+        return abs(edge - across) < inches(self._with_published(human_ratio(str(value)), mark)) + _CLEAR
+
+    def _text(self, axes: Axes, y: float, case: Case, model: str) -> None:
+        """Write the value of a bar; beyond a mark, that is named with it, lest the value be taken for the mark's."""
+        value, end = self.ratios[case][model], self._end(case, model)
         text, before = human_ratio(str(value)), self._before(value)
-        begin, tip, across = (
-            float(axes.transData.transform((x, y))[0]) / axes.figure.dpi for x in (start, end, mark or end)
-        )
-        towards = -1 if before else 1
-        inside = is_in_the_way(towards * across, towards * tip, 0.03, inches(text) + 0.08)
-        if mark and inside and abs(tip - begin) < inches(text) + 0.08:
-            inside, end = False, mark
-        text_beside(axes, end, y, text, before=before != inside)
+        match self._place(axes, case, model):
+            case "beside":
+                text_beside(axes, end, y, text, before=before)
+            case "inside":
+                text_beside(axes, end, y, text, before=not before)
+            case "beyond":
+                mark = self.published[case][model]
+                text_beside(axes, mark, y, self._with_published(text, mark), before=before)
+
+    @staticmethod
+    def _with_published(text: str, mark: float) -> str:
+        return f"{text} (published {human_ratio(str(mark))})"
 
     def _ends(self, case: Case, model: str) -> tuple[float, ...]:
         """Return the low and the high of a bar, nothing where it has none; a low of zero has no place on a log axis."""
@@ -160,11 +207,15 @@ class _Slowdown:
     def _before(self, value: float) -> bool:
         return self.log and value < 1
 
-    def _span(self, axes: Axes) -> None:
-        """Set the limits, with room for the values beside the bars."""
+    def _span(self, axes: Axes, beyond: bool = False) -> None:
+        """Set the limits, with room for the values beside the bars; ``beyond`` a mark, for that in words, too."""
         texts: dict[bool, list[float]] = {True: [0.0], False: [0.0]}
-        for value in (value for bars in self.ratios.values() for value in bars.values()):
-            texts[self._before(value)].append(inches(human_ratio(str(value))) + 0.08)
+        for case, bars in self.ratios.items():
+            for model, value in bars.items():
+                text, mark = human_ratio(str(value)), self.published.get(case, {}).get(model)
+                if beyond and mark:
+                    text = self._with_published(text, mark)
+                texts[self._before(value)].append(inches(text) + 0.08)
         before, after = max(texts[True]), max(texts[False])
         low, high = min(self.values), max(self.values)
         if self.log:

@@ -17,9 +17,9 @@ from simulator.errors import InputError
 from simulator.report.plots.figure import Sheet, axes_at, log_ticks, short_tick
 from simulator.report.plots.style import (
     BLUE,
+    COMPUTE_STYLES,
     FOOT,
     GREEN,
-    GREY,
     INK,
     ORANGE,
     PURPLE,
@@ -52,13 +52,18 @@ _LINES: dict[str, tuple[str, Any]] = dict(
             (INK, "--"),
             (SKY, "-"),
             (BLUE, ":"),
-            (GREY, "-"),
+            (GREEN, ":"),
             (VERMILION, ":"),
         ),
         strict=True,
     )
 )
-_AREAS = {"user_ns": ("user", ORANGE, ""), "kernel_ns": ("kernel", SKY, "////"), "idle_ns": ("idle", WHITE, "")}
+_AREAS = {
+    "user_ns": ("user", COMPUTE_STYLES["user_compute"].colour, ""),
+    "kernel_ns": ("kernel", COMPUTE_STYLES["kernel_compute"].colour, "////"),
+    "idle_ns": ("idle", WHITE, ""),
+}
+"""Computation has the greys that it has in every plot; no line above has them."""
 _LEFT, _RATES, _BETWEEN, _SHARES = 0.57, 1.7, 0.12, 0.6  # inches
 _ACROSS = SINGLE_COLUMN - _LEFT - 0.1
 _LABEL = 0.14  # inches from the left to where a label of an axis ends

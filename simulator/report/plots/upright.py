@@ -35,7 +35,7 @@ _LEFT, _RIGHT = 0.56, 0.04  # inches for the ticks and the label of the axis, an
 _NEAR = 0.05  # inches around the value of a bar that its text keeps clear
 _TOUCH = 0.01  # inches from a value to a mark that cannot be told from it
 _RIM = 0.03  # inches from the end of a bar that a text in it leaves free
-_ABOVE, _INSIDE = 2, 3.5  # points from the end of a bar to its text
+_ABOVE, _ABOVE_CAP, _INSIDE = 2, 4.5, 3.5  # points from the end of a bar, or of its whisker, to its text
 _INSIDE_BOX: Mapping[str, Any] = {"facecolor": WHITE, "linewidth": 0, "pad": 0.8}
 _SLANT = 35  # degrees that names are aslant which do not fit side by side
 _SLANTED = 1.4  # inches that such a name is long at most
@@ -133,7 +133,7 @@ class UprightBars(ABC):
         axes.annotate(
             text,
             (x, top),
-            (0, -_INSIDE if inside else _ABOVE),
+            (0, -_INSIDE if inside else _ABOVE_CAP if ends else _ABOVE),
             textcoords="offset points",
             ha="center",
             va="top" if inside else "bottom",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from simulator.report.plots.figure import Sheet, axes_at
+from simulator.report.plots.figure import Sheet, axes_at, span, text_beside
 from simulator.report.plots.style import BLUE, GAP, INK, ORANGE, POINTS, SINGLE_COLUMN, WHITE, settings
 from simulator.report.plots.text import inches, shortened, typographic
 from simulator.report.tables import time_unit
@@ -29,6 +30,7 @@ _COLOURS: tuple[tuple[str, Any], ...] = ((BLUE, "-"), (ORANGE, (0, (4, 1.5))))
 _MARK: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "color": INK, "markeredgecolor": WHITE}
 _BAR = 0.16  # inches from one bar of a tornado to the next
 _BARS = 12  # of a tornado: those after them could hardly be seen
+_UNSEEN = 0.005  # what part of the widest swing is too short a bar to be seen
 _CONTOURS = 7
 
 
@@ -137,29 +139,59 @@ def frontier(found: Frontier) -> Figure:
 
 
 def tornado(found: Sensitivity) -> Figure:
-    """Draw by how many percent a total changes as each cost goes to its low and to its high, the widest on top."""
-    swings, nominal = found.swings[:_BARS], found.total
+    """Draw by how many percent a total changes as each cost goes to its low and to its high, the widest on top.
+
+    The numbers stand beside the bars. Costs whose bars could not be seen are left out, and the axis says how many.
+    """
+    changes = {
+        swing.action: (float(100 * (swing.low / found.total - 1)), float(100 * (swing.high / found.total - 1)))
+        for swing in found.swings
+    }
+    widest = max(abs(percent) for pair in changes.values() for percent in pair)
+    seen = [action for action, pair in changes.items() if max(map(abs, pair)) > widest * _UNSEEN][:_BARS]
+    seen = seen or list(changes)[:1]
     title = f"{found.workload} under {found.model} – what its costs' bounds do"
     with settings():
         legend: list[Any] = [Patch(facecolor=BLUE, edgecolor=INK, hatch="////", label="cost at its low")]
         legend.append(Patch(facecolor=ORANGE, edgecolor=INK, label="cost at its high"))
-        names = [shortened(swing.action, 1.3) for swing in swings]
+        names = [shortened(action, 1.3) for action in seen]
         left = max(map(inches, names)) + 0.1
-        height = _BAR * len(swings)
+        height = _BAR * len(seen)
         figure = Sheet(SINGLE_COLUMN, title, legend).figure(_FOOT + height + 0.06)
         axes = axes_at(figure, left, _FOOT, SINGLE_COLUMN - left - GAP, height)
-        for row, swing in enumerate(swings):
-            for value, look in ((swing.low, legend[0]), (swing.high, legend[1])):
-                percent = float(100 * (value / nominal - 1))
+        percents = [percent for action in seen for percent in changes[action]]
+        room = max(inches(_percent(percent)) for percent in percents) + 0.08
+        low, high = min(0.0, *percents), max(0.0, *percents)
+        axes.set_xlim(span(low, high, SINGLE_COLUMN - left - GAP, room * (low < 0), room * (high > 0)))
+        for row, action in enumerate(seen):
+            for percent, look in zip(changes[action], legend, strict=True):
                 hatch = look.get_hatch()
                 axes.barh(row, percent, 0.72, facecolor=look.get_facecolor(), edgecolor=INK, hatch=hatch)
+            for end in (min(changes[action]), max(changes[action])):
+                if end:
+                    text_beside(axes, end, row, _percent(end), before=end < 0)
         axes.axvline(0, color=INK, linewidth=0.6)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
-        axes.margins(x=0.04)
         axes.xaxis.set_major_locator(MaxNLocator(6, min_n_ticks=3))
         axes.xaxis.set_major_formatter(FuncFormatter(_tick))
-        axes.set_xlabel("change of the total (%)", fontsize=POINTS)
+        rest = len(changes) - len(seen)
+        more = f"\n{rest} more cost{'s' * (rest > 1)}: ±{_most(changes, seen)} at most" if rest else ""
+        axes.set_xlabel(f"change of the total (%){more}", fontsize=POINTS)
         axes.grid(axis="x")
         return figure
+
+
+def _most(changes: Mapping[str, tuple[float, float]], seen: Collection[str]) -> str:
+    """Return by how many percent costs that are not seen change a total at most."""
+    return f"{max(abs(percent) for action, pair in changes.items() if action not in seen for percent in pair):.2g} %"
+
+
+def _percent(percent: float) -> str:
+    """Return a change with two digits and its sign.
+
+    >>> _percent(12.34), _percent(-0.0123)
+    ('+12', '\N{MINUS SIGN}0.012')
+    """
+    return typographic(f"{Decimal(f'{percent:+.2g}'):+f}")

@@ -28,10 +28,12 @@ from simulator.workload.importers.packed import PackedRows
 from simulator.workload.importers.perf import ImportReport
 from simulator.workload.importers.text import Progress, read_lines, sha256
 from simulator.workload.importers.writer import StreamWriter
+from simulator.workload.untold import UNTOLD
 
 HOST_COSTS = "recording-host/none"
 """The cost model for what a stream's gaps hold of its events: nothing, since what an exit takes is left out of them."""
 
+_UNTOLD = "what does not exit: system calls, page faults under nested paging, task switches, page-table writes"
 _UNREADABLE_SHARE = 100
 _TEXT_SHOWN = 80
 
@@ -68,6 +70,7 @@ def import_kvm(
             recorded_ns=reader.latest - reader.start,
             provenance={
                 "source": "exits under KVM",
+                UNTOLD: _UNTOLD,
                 "file": path.name,
                 "sha256": sha256(path),
                 "lines": reader.lines,

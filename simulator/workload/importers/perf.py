@@ -41,10 +41,16 @@ from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.perf_split import split
 from simulator.workload.importers.settle import Findings, Recording, Survey, survey
 from simulator.workload.importers.text import Progress
+from simulator.workload.untold import UNTOLD
 
 UNREADABLE = "unreadable line"
 _REFUSED_SHARE = 100
 _TEXT_SHOWN = 80
+_TELLING = {
+    "exceptions:page_fault": "page faults",
+    "kmem:rss_stat": "page-table writes but those that faults imply",
+    "tlb:tlb_flush": "TLB flushes",
+}
 _MICROSECONDS = re.compile(r"\s\d+\.\d{6}:\s")
 
 
@@ -135,7 +141,7 @@ def read_recording(
         recorded_ns=reader.latest - reader.start,
         devices=tuple(reader.devices),
         tasks={0: "swapper"} | reader.tasks.names,
-        provenance={**source, **_provenance(path, reader, digest.result()), **(provenance or {})},
+        provenance={**_untold(reader), **source, **_provenance(path, reader, digest.result()), **(provenance or {})},
     )
     return Recording(header, cpus, findings, reader.spool, found), _report(reader, found)
 
@@ -175,6 +181,13 @@ def _provenance(path: Path, reader: Reader, sha256: str) -> dict[str, object]:
         "lines": reader.lines,
         "tracepoints": dict(sorted(tracepoints.items())),
     }
+
+
+def _untold(reader: Reader) -> dict[str, str]:
+    """Return what a header says of tracepoints that no recording of a process is without, and this one is."""
+    names = list(reader.tracepoints)
+    lacking = [what for begin, what in _TELLING.items() if not any(name.startswith(begin) for name in names)]
+    return {UNTOLD: ", ".join(lacking)} if lacking else {}
 
 
 def _findings(reader: Reader) -> Findings:

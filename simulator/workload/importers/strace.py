@@ -26,6 +26,9 @@ from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.strace_tracer import Tracer
 from simulator.workload.importers.syscalls import UNNUMBERED
 from simulator.workload.importers.text import Progress, read_lines
+from simulator.workload.untold import UNTOLD
+
+_UNTOLD = "page faults, page-table writes, TLB flushes, interrupts, disk requests, switches of tasks that do not sleep"
 
 
 def import_strace(
@@ -50,7 +53,7 @@ def import_strace(
         reader.read(tracer.cpus.lines.take())
         assert not reader.unreadable, "what is written here can be read"
 
-    recording, report = read_recording(path, feed, title, {"source": "strace"}, provenance)
+    recording, report = read_recording(path, feed, title, {"source": "strace", UNTOLD: _UNTOLD}, provenance)
     return recording, _report(report, tracer)
 
 

@@ -28,6 +28,7 @@ from simulator.workload.recorder.permissions import available_tracepoints, find_
 from simulator.workload.recorder.session import Perf
 from simulator.workload.recorder.tasks import Program
 from simulator.workload.recorder.tracepoints import missing
+from simulator.workload.untold import UNTOLD
 
 _TITLE = 80
 _MODEL_NAMES = ("model name", "Hardware", "CPU implementer")
@@ -128,7 +129,9 @@ def record(
     stream = others.as_idle(stream, idle, sorted(kept.times), start)
     stream, run.correction = overhead.take_off(stream, kept.times, run.correction)
     told = {**_provenance(request, perf, run), "waits_for_others_taken_off_ns": waited_ns, **(about or {})}
-    header = replace(stream.header, provenance={**stream.header.provenance, **told})
+    read = {**stream.header.provenance}
+    read.pop(UNTOLD, None)  # tracepoints_missing says it better
+    header = replace(stream.header, provenance={**read, **told})
     return Recording(
         stream=MemoryStream(header, stream.rows),
         report=report,

@@ -44,8 +44,9 @@ def main(name: str, stream_file: str, summary_file: str, time_file: str, status_
         hwm = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         rows.append(row(name, "peak resident KiB at the end", int(hwm), peak // 1024, 10, "VmHWM"))
     for _, quantity, kernel, told, difference, bound, _ in rows:
-        missed = abs(float(difference)) > float(bound)
-        sys.stdout.write(f"{name}: {quantity}: kernel {kernel}, stream {told}, {difference} %{' MISSED' * missed}\n")
+        missed = bool(difference) and abs(float(difference)) > float(bound)
+        percent = f"{difference} %" if difference else "no percentage"
+        sys.stdout.write(f"{name}: {quantity}: kernel {kernel}, stream {told}, {percent}{' MISSED' * missed}\n")
     sys.stdout.write(
         f"{name}: {summary['recorded_ns']} ns, lost {summary['lines']['lost']}, others {summary['lines']}\n"
     )
@@ -55,9 +56,9 @@ def main(name: str, stream_file: str, summary_file: str, time_file: str, status_
 def row(  # noqa: PLR0917 (a row of the table, in its order)
     name: str, quantity: str, kernel: int, told: int, bound: int, by: str
 ) -> tuple[str, ...]:
-    """Return one row of the table."""
-    difference = 100 * (told - kernel) / kernel if kernel else 0.0
-    return (name, quantity, str(kernel), str(told), f"{difference:.2f}", str(bound), by)
+    """Return one row of the table; the kernel's zero has no percentage."""
+    difference = f"{100 * (told - kernel) / kernel:.2f}" if kernel else ""
+    return (name, quantity, str(kernel), str(told), difference, str(bound), by)
 
 
 def enter(name: str, rows: list[tuple[str, ...]]) -> None:

@@ -1,0 +1,69 @@
+"""What a recording's source could not see is told in every run of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from support import K, stream
+
+from simulator.report.writer import write_result
+from simulator.run import run_experiment
+from simulator.spec.build import load_experiment
+from simulator.spec.library import root
+from simulator.stream import Header, write_parquet
+from simulator.workload.combine import concat
+from simulator.workload.history import with_history
+from simulator.workload.importers.ftrace import import_ftrace
+from simulator.workload.importers.kvm import import_kvm
+from simulator.workload.importers.perf import import_perf
+from simulator.workload.importers.strace import import_strace
+from simulator.workload.untold import untold
+
+SAMPLES = Path(__file__).parent / "samples"
+ANY = root() / "experiments/any-recording.yaml"
+
+
+def test_a_run_of_what_strace_saw_says_what_it_did_not_see(tmp_path: Path) -> None:
+    recording, _ = import_strace(SAMPLES / "tasks.strace-T.txt")
+    write_parquet(recording, tmp_path / "a.parquet")
+    result = run_experiment(load_experiment(ANY, [f"workloads.recording={tmp_path / 'a.parquet'}"]))
+    (note,) = (note for note in result.notes if "tells nothing of" in note)
+    assert "recording: its source (strace) tells nothing of page faults, page-table writes, TLB flushes" in note
+    write_result(result, tmp_path / "out", "", plots=True)
+    assert "its source (strace) tells nothing of page faults" in (tmp_path / "out/report.html").read_text()
+
+
+def test_exits_do_not_tell_what_does_not_exit(tmp_path: Path) -> None:
+    header, _ = import_kvm(SAMPLES / "kvm-intel.perf.txt", tmp_path / "a.parquet")
+    (told,) = untold(header)
+    assert "its source (exits under KVM) tells nothing of what does not exit: system calls" in told
+
+
+def test_tracepoints_that_are_not_there_are_told(tmp_path: Path) -> None:
+    lines = (SAMPLES.parent / "data/forkwait-start.perf-script.txt").read_text().splitlines(keepends=True)
+    (tmp_path / "all.txt").write_text("".join(lines))
+    assert untold(import_perf(tmp_path / "all.txt")[0].header) == ()
+    (tmp_path / "some.txt").write_text("".join(line for line in lines if "page_fault" not in line))
+    (told,) = untold(import_perf(tmp_path / "some.txt")[0].header)
+    assert told.startswith("its source (perf script) tells nothing of page faults: ")
+
+
+def test_a_whole_trace_has_nothing_untold() -> None:
+    assert untold(import_ftrace(SAMPLES / "spin.trace-cmd-ns.txt")[0].header) == ()
+
+
+def test_tracepoints_that_a_kernel_lacks_are_told_as_the_recorder_told_them() -> None:
+    header = Header("t", provenance={"tracepoints_missing": {"a:b": "no page faults", "a:c": "no page faults"}})
+    assert untold(header) == ("no page faults",)
+
+
+def test_recordings_in_a_row_say_what_each_lacks() -> None:
+    parts = []
+    for lacking in ("page faults", "interrupts"):
+        part = stream([{"kind": K["syscall"], "user_ns": 1000}])
+        parts.append(replace(part, header=replace(part.header, provenance={"source": "s", "not_told": lacking})))
+    assert [told.split(":")[0] for told in untold(with_history(concat(parts), "concat", {}, parts).header)] == [
+        "its source (s) tells nothing of page faults",
+        "its source (s) tells nothing of interrupts",
+    ]
