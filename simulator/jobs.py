@@ -26,7 +26,7 @@ from simulator.engine.tracing import Graph, trace
 from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.model import CostModel
 from simulator.spec.build import Workload
-from simulator.stream import EventStream, ParquetStream, content_hash
+from simulator.stream import EventStream, ParquetStream, StreamHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Job:
     workload: Workload
     models: tuple[CostModel, ...]
     engine: str
-    recording_sha256: str | None
+    recording: StreamHash | None
     code_sha256: str
     numpy: str
     described: str = ""
@@ -85,7 +85,7 @@ def _check(job: Job) -> None:
         raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
     recording = job.workload.recording
     is_as_told = recording is not None and job.described == _described_here(recording)
-    if not is_as_told and job.recording_sha256 != recording_hash(job.workload):
+    if not is_as_told and job.recording != recording_hash(job.workload):
         raise RunError(f"workload '{name}': the worker has another recording under the same path")
 
 
@@ -113,8 +113,8 @@ def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorE
     return outcome
 
 
-def recording_hash(workload: Workload) -> str | None:
-    """Return the SHA-256 of the rows of a workload's recording; None if it has none.
+def recording_hash(workload: Workload) -> StreamHash | None:
+    """Return the hash of a workload's recording; None if it has none.
 
     What is made of files (a window, copies side by side) is read once as long as these stay as they are.
     """
@@ -154,10 +154,10 @@ def _machine() -> str:
         return platform.node()
 
 
-_HASHES: dict[str, str] = {}
+_HASHES: dict[str, StreamHash] = {}
 
 
-def _hash_of(described: str, stream: EventStream) -> str:
+def _hash_of(described: str, stream: EventStream) -> StreamHash:
     if described not in _HASHES:
-        _HASHES[described] = content_hash(stream)
+        _HASHES[described] = StreamHash.of(stream)
     return _HASHES[described]

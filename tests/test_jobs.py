@@ -12,7 +12,7 @@ from simulator import jobs
 from simulator.errors import RunError
 from simulator.jobs import Job, carry_out, recording_hash
 from simulator.spec.build import Workload, load_workload
-from simulator.stream import EventStream, Header, MemoryStream, content_hash, write_parquet
+from simulator.stream import EventStream, Header, MemoryStream, StreamHash, content_hash, header_hash, write_parquet
 
 CUT = """\
 document: workload
@@ -42,18 +42,18 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[EventStream]:
     """What is hashed from now on."""
     found: list[EventStream] = []
 
-    def noted(events: EventStream) -> str:
+    def noted(events: EventStream) -> StreamHash:
         found.append(events)
-        return content_hash(events)
+        return StreamHash(content_hash(events), header_hash(events.header))
 
-    monkeypatch.setattr(jobs, "content_hash", noted)
+    monkeypatch.setattr(StreamHash, "of", noted)
     monkeypatch.setattr(jobs, "_HASHES", {})
     return found
 
 
 def test_a_recording_is_hashed_once_for_all_its_jobs(workload: Workload, hashed: list[EventStream]) -> None:
     sent = [pickle.dumps(Job.of(workload, [MODEL], "fast")) for _ in range(3)]
-    assert recording_hash(workload) == content_hash(hashed[0])
+    assert recording_hash(workload) == (content_hash(hashed[0]), header_hash(hashed[0].header))
     outcomes = [carry_out(pickle.loads(each)) for each in sent]
     assert outcomes[0] == outcomes[2]
     assert len(hashed) == 1

@@ -77,11 +77,12 @@ def _page(result: Result, folder: Path, notes: Sequence[str], experiment: str | 
         frame(breakdown, BreakdownRow),
         frame((), ComparisonRow),
         json.dumps(result.metadata["experiment"], indent=2),
-        [*result.warnings, *result.notes, *notes],
+        [*result.notes, *notes],
         sorted((folder / "plots").glob("*.svg")),
         provenance(result.metadata),
         result.baseline,
         live=data,
+        warnings=result.warnings,
         sweep=html.SweepPart(first, _left_out(result, data, name), extremes_grid(result), _totals_grid(result)),
     )
 

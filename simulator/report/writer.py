@@ -171,7 +171,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         result.remarks,
         uncertain,
         live.live_data(result, experiment or live.UNKNOWN),
-        result.warnings,
+        warnings=result.warnings,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes
