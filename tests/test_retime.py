@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
-from test_engine_equality import models, programs, shipped
+from test_engine_equality import changed, models, programs, shipped
 
 from simulator.engine import ENGINES
 from simulator.engine.base import Outcome, Replay
@@ -70,6 +70,41 @@ def test_where_it_holds_it_is_the_replay(
             assert times.outcome(row, outcome) == replayed(events, priced)
 
 
+TOUCHES = st.fixed_dictionaries(
+    {
+        "kind": st.just(K["touch"]),
+        "space": st.sampled_from([1, 1, 1, 2]),
+        "page": st.integers(0, 2),
+        "user_ns": st.integers(0, 1000),
+    }
+)
+"""Look-ups of one virtual CPU, most of them in a space of its own."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(TOUCHES, min_size=4, max_size=12),
+    st.integers(2, 3),
+    st.lists(st.integers(0, 20_000), min_size=8, max_size=8),
+)
+def test_where_it_holds_a_dead_space_frees_what_it_freed(
+    touches: list[dict[str, int]], entries: int, prices: list[int]
+) -> None:
+    """The other virtual CPU destroys a space, sooner or later, that a small TLB may have lost before.
+
+    In a space that both look up rows meet so often that it does not show whether those of a dead one are known to meet.
+    """
+    events = stream([{"kind": K["rdtsc"]}, {"kind": K["space_destroy"], "space": 2}], touches)
+    model = changed("pentium4-672/native", {"tlb": {"entries": entries, "tagged": True}})
+    several = [at_prices(model, {"rdtsc": cycles}) for cycles in (10**6, *prices)]
+    outcome, graph = trace(Replay(events, several[0]))
+    assert graph is not None
+    times = retimed(graph, several)
+    for row, priced in enumerate(several):
+        if times.holds[row]:
+            assert times.outcome(row, outcome) == replayed(events, priced)
+
+
 def test_it_holds_for_recordings() -> None:
     """A compile job on two virtual CPUs under a model with state: from a quarter of a price to twice it, all hold."""
     workload = load_workload(find("recorded/compile-2files-j2", "workload", Path()))[1]
@@ -95,7 +130,18 @@ MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
     "a dead space in a TLB": (
         "pentium4-672/native",
         [{"kind": K["touch"], **SPACE}, {"kind": K["cpuid"]}, {"kind": K["touch"], **SPACE, "user_ns": 10**6}],
-        [{"kind": K["space_destroy"], "space": 1}],
+        [{"kind": K["space_destroy"], "space": 1, "user_ns": 50_000}],
+    ),
+    "a dead space that a TLB held before it was full": (
+        "pentium4-672/native",
+        [
+            {"kind": K["touch"], "space": 2, "page": 10},
+            {"kind": K["touch"], "space": 1, "page": 20},
+            {"kind": K["touch"], "space": 2, "page": 100, "count": 62},
+            {"kind": K["touch"], "space": 2, "page": 40, "user_ns": 100_000},
+            {"kind": K["touch"], "space": 2, "page": 10},
+        ],
+        [{"kind": K["space_destroy"], "space": 1, "user_ns": 50_000}],
     ),
     "a table of a dead space": (
         "pentium4-672/hardware-vmm",
@@ -110,8 +156,8 @@ MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
     ),
     "memory in use": (
         "lookahead/nested-paging",
-        [{"kind": K["pte_set"], "space": 1, "page": 1}],
-        [{"kind": K["pte_clear"], "space": 2, "page": 1}],
+        [{"kind": K["pte_set"], "space": 1, "page": 1, "count": 200_000}],
+        [{"kind": K["pte_set"], "space": 2, "page": 1, "count": 200_000}],
     ),
 }
 """Who meets where: rows of one virtual CPU, and of another, whose actions hang on who comes first."""
@@ -119,17 +165,16 @@ MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
 
 @pytest.mark.parametrize("name", MEETINGS)
 def test_rows_that_meet_are_known_to(name: str) -> None:
-    """The second virtual CPU comes late, or first, as computation before its rows is short or long."""
+    """The second virtual CPU comes late, or first, as what it does before its rows is dear or free."""
     model_name, first, second = MEETINGS[name]
     model = shipped(model_name)
-    late, early = ([{"kind": K["syscall"], "user_ns": ns}, *second] for ns in (500_000, 0))
-    rows = [{"kind": K["syscall"], "user_ns": 1000}, *first]
-    outcome, graph = trace(Replay(stream(rows, late), model))
-    assert replayed(stream(rows, early), model).vcpu_counts != outcome.vcpu_counts, "else there is nothing to know"
+    (before,) = model.start().recipe(K["rdtsc"]) or {}
+    late, early = (at_prices(model, {before: cycles}) for cycles in (20_000_000, 0))
+    events = stream([{"kind": K["user_compute"], "user_ns": 1000}, *first], [{"kind": K["rdtsc"]}, *second])
+    outcome, graph = trace(Replay(events, late))
+    assert replayed(events, early).vcpu_counts != outcome.vcpu_counts, "else there is nothing to know"
     assert graph is not None
-    assert len(graph.before) > 0
-    times = retimed(graph, [at_prices(model, {"compute": 0}), model])
-    assert times.holds.tolist()[1]
+    assert retimed(graph, [late, early]).holds.tolist() == [True, False]
 
 
 def two_in_one_space(first_ns: int) -> EventStream:
@@ -156,6 +201,17 @@ def test_rows_that_meet_at_one_moment_do_not_hold() -> None:
     _, graph = trace(Replay(two_in_one_space(500), free))
     assert graph is not None
     assert retimed(graph, [free]).holds.tolist() == [False]
+
+
+def test_of_rows_after_a_change_the_first_of_each_virtual_cpu_is_checked() -> None:
+    """The others come after the first in any case, as all before the last before the change did."""
+    touch = {"kind": K["touch"], "space": 1, "page": 5, "user_ns": 1000}
+    events = stream(
+        [touch, *[{**touch, "space": 2}] * 100], [{"kind": K["space_destroy"], "space": 1, "user_ns": 3000}]
+    )
+    _, graph = trace(Replay(events, shipped("pentium4-672/native")))
+    assert graph is not None
+    assert len(graph.before) == 3, "the look-up of the space, the last row before it was torn down, the first after"
 
 
 def test_a_wait_settles_who_comes_first() -> None:

@@ -142,7 +142,7 @@ class _Part:
 
     def meet(self, row: Moment, *, changes: bool) -> Iterator[Moment]:
         """Give the rows of other virtual CPUs that must stay before this one."""
-        if self.changed and self.changed[0] != row[0]:
+        if self.changed and self.changed[0] != row[0] and row[0] not in self.looked:  # else an earlier look was told
             yield self.changed
         if not changes:
             self.looked[row[0]] = row

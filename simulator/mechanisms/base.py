@@ -110,7 +110,9 @@ class Mechanism(ABC):
 
         With each stands whether serving the row may change it. Two rows of different virtual CPUs that share no part,
         or change none that they share, may change places: both then take the same actions, and so do all after them.
-        Where that would hang on the order of all rows, one part is ``WHOLE_ORDER``. By default all rows meet in one.
+        So which parts are given, and whether they may change, must hang on the row, on what its virtual CPU did before,
+        and on parts that are given, and on nothing else: else rows that met nowhere would meet once they changed
+        places. Where it hangs on the order of all rows, one part is ``WHOLE_ORDER``. By default all rows meet in one.
         """
         yield "all", True
 

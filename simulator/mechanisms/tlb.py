@@ -36,7 +36,8 @@ class Tlb(Mechanism):
 
     Reads: ``touch`` (each page is looked up), ``tlb_miss`` (misses that the workload states), and what flushes:
     ``space_switch``, ``tlb_flush_page``, ``tlb_flush_all``, ``space_destroy``. Watches: the actions of ``emptied_by``.
-    State: for each virtual CPU, the translations in order of use. Emits: ``page_walk`` for each miss.
+    State: for each virtual CPU, the translations in order of use; for each space, which virtual CPUs looked it up since
+    it was last torn down. Emits: ``page_walk`` for each miss.
 
     >>> tlb = Tlb(TlbParameters(entries=2, emptied_by=["vm_exit"]))
     >>> misses = []
@@ -59,6 +60,7 @@ class Tlb(Mechanism):
         self._emptied_by = frozenset(parameters.emptied_by)
         self._spaces = CurrentSpaces()
         self._held: dict[int, OrderedDict[tuple[int, int], None]] = {}
+        self._lookers: dict[int, set[int]] = {}
 
     def reads(self) -> frozenset[int]:
         """Return the kinds that look up or flush translations."""
@@ -92,12 +94,14 @@ class Tlb(Mechanism):
             self._switch_or_flush(event)
 
     def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
-        """Give its own translations, and the space looked up; a dead space is dropped wherever it is held."""
+        """Give its own translations, and the space looked up; a dead space may be dropped wherever it was looked up.
+
+        Whether it still is held there hangs on when it is torn down.
+        """
         if event.kind == _DESTROY:
             yield ("space", event.space), True
-            for vcpu, held in self._held.items():
-                if any(space == event.space for space, _ in held):
-                    yield ("held by", vcpu), True
+            for vcpu in sorted(self._lookers.get(event.space, ())):
+                yield ("held by", vcpu), True
             return
         yield ("held by", event.vcpu), False
         if event.kind == _TOUCH:
@@ -108,6 +112,7 @@ class Tlb(Mechanism):
 
     def _look_up(self, event: Event) -> int:
         held, space, misses = self._of(event), self._spaces.of(event), 0
+        self._lookers.setdefault(space, set()).add(event.vcpu)
         for page in pages(event):
             if (space, page) in held:
                 held.move_to_end((space, page))
@@ -126,6 +131,7 @@ class Tlb(Mechanism):
 
     def _drop_space(self, space: int) -> None:
         """Forget a space on all virtual CPUs, so that its number can be used again."""
+        self._lookers.pop(space, None)
         for held in self._held.values():
             for key in [key for key in held if key[0] == space]:
                 del held[key]
