@@ -24,13 +24,14 @@ from simulator.reprice import reprice, why_replay
 from simulator.result import Replayed, Result
 from simulator.spec.build import Experiment, Workload
 from simulator.spec.node import dotted, plain, readable
+from simulator.stream import StreamHash
 
 Pair = tuple[str, str]
 """A workload and a model, by name."""
 
 _MAKE_NO_COUNTS = ("analysis", "calibrate", "cli", "estimate", "notebook.py", "report", "uncertainty.py")
 _NOT_REPLAYED = ("description", "source", "provenance", "recording")
-"""Keys of a workload that no replay reads; recordings are compared by the hash of their rows."""
+"""Keys of a workload that no replay reads; recordings are compared by their hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Verdict:
     why: str = ""
 
 
-def verdicts(experiment: Experiment, earlier: Result, recordings: Mapping[str, str]) -> dict[Pair, Verdict]:
+def verdicts(experiment: Experiment, earlier: Result, recordings: Mapping[str, StreamHash]) -> dict[Pair, Verdict]:
     """Judge each workload under each model; ``recordings`` are the hashes of those of the experiment, by workload.
 
     Raises:
@@ -100,7 +101,7 @@ def _names(pairs: Iterator[Pair] | Mapping[Pair, object] | list[Pair]) -> str:
 class _Judge:
     """Compares the input of an experiment with that of an earlier result."""
 
-    def __init__(self, experiment: Experiment, earlier: Result, recordings: Mapping[str, str]) -> None:
+    def __init__(self, experiment: Experiment, earlier: Result, recordings: Mapping[str, StreamHash]) -> None:
         self._experiment = experiment
         self._new: Any = readable(plain(experiment.tree))
         self._old = earlier.metadata["experiment"]
@@ -132,10 +133,16 @@ class _Judge:
             yield f"the seed was {self._earlier['seed']}"
         if workload.is_random and host.get("numpy") != np.__version__:
             yield f"random numbers were drawn by NumPy {host.get('numpy')}"
-        hashes = self._earlier["inputs"]["recordings_sha256"]
-        if hashes.get(workload.name) != self._recordings.get(workload.name):
-            yield "the rows of the recording differ"
+        yield from self._another_recording(workload.name)
         yield from self._different(model_inputs, "models", model.name)
+
+    def _another_recording(self, workload: str) -> Iterator[str]:
+        inputs, recording = self._earlier["inputs"], self._recordings.get(workload)
+        rows, header = (inputs.get(key, {}).get(workload) for key in ("recordings_sha256", "headers_sha256"))
+        if rows != (recording and recording.rows):
+            yield "the rows of the recording differ"
+        elif header != (recording and recording.header):
+            yield "the header of the recording differs: its devices, or its recorded time"
 
     def _different(self, part: Any, *where: str) -> Iterator[str]:
         section, name = where

@@ -21,7 +21,7 @@ from simulator.engine.tracing import Graph, trace
 from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.model import CostModel
 from simulator.spec.build import Workload
-from simulator.stream import ParquetStream, content_hash
+from simulator.stream import ParquetStream, StreamHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Job:
     workload: Workload
     models: tuple[CostModel, ...]
     engine: str
-    recording_sha256: str | None
+    recording: StreamHash | None
     code_sha256: str
     numpy: str
 
@@ -69,7 +69,7 @@ def _check(job: Job) -> None:
         raise RunError(f"workload '{name}': the worker has other code of vmmsim than the program that asks it")
     if job.workload.is_random and job.numpy != np.__version__:
         raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
-    if job.recording_sha256 != recording_hash(job.workload):
+    if job.recording != recording_hash(job.workload):
         raise RunError(f"workload '{name}': the worker has another recording under the same path")
 
 
@@ -97,16 +97,16 @@ def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorE
     return outcome
 
 
-def recording_hash(workload: Workload) -> str | None:
-    """Return the SHA-256 of the rows of a workload's recording; None if it has none. A file is read once."""
+def recording_hash(workload: Workload) -> StreamHash | None:
+    """Return the hash of a workload's recording; None if it has none. A file is read once."""
     if workload.recording is None:
         return None
     if isinstance(workload.recording, ParquetStream):
         state = workload.recording.path.stat()
         return _file_hash(workload.recording.path, state.st_mtime_ns, state.st_size)
-    return content_hash(workload.recording)
+    return StreamHash.of(workload.recording)
 
 
 @lru_cache(maxsize=256)
-def _file_hash(path: Path, modified_ns: int, size: int) -> str:  # noqa: ARG001 (another time or size: another file)
-    return content_hash(ParquetStream.open(path))
+def _file_hash(path: Path, modified_ns: int, size: int) -> StreamHash:  # noqa: ARG001 (another time or size: another file)
+    return StreamHash.of(ParquetStream.open(path))

@@ -58,6 +58,11 @@ def with_metadata(result: Result, **more: Any) -> Result:
     return replace(result, metadata={**result.metadata, **more})
 
 
+def on(device: str) -> dict[str, Any]:
+    """The inputs of a result whose recordings have equal rows, and are of some device."""
+    return {"experiment_sha256": "", "recordings_sha256": {"w": "rows", "v": "rows"}, "headers_sha256": {"w": device}}
+
+
 def test_what_cannot_be_compared_is_refused_with_every_reason(folder: Path) -> None:
     one = ran(folder, "e")
     inputs = {"experiment_sha256": "", "recordings_sha256": {"w": "other rows"}}
@@ -71,6 +76,10 @@ def test_what_cannot_be_compared_is_refused_with_every_reason(folder: Path) -> N
         ),
         ({"a": one, "b": ran(folder, "e", "seed=2")}, "the seed is 1 in a and 2 in b, and 'w' is no recording"),
         ({"a": one, "b": with_metadata(one, inputs=inputs)}, "the workload 'w' is of another recording in b than in a"),
+        (
+            {"a": with_metadata(one, inputs=on("disk")), "b": with_metadata(one, inputs=on("ssd"))},
+            "the workload 'w' is of another recording in b than in a: their headers differ",
+        ),
         ({"a": one, "b": old}, "a is of schema version 2, b of 1: run the older one again"),
     ]
     for results, message in cases:

@@ -186,6 +186,24 @@ def test_another_recording_of_the_name_is_replayed(folder: Path) -> None:
     assert judged(found) == {("recorded", m): "the rows of the recording differ" for m in ("m", "n")}
 
 
+def test_a_recording_with_other_devices_is_replayed(folder: Path) -> None:
+    """Its rows are the same: which devices their numbers stand for is in the header."""
+    try:
+        write_parquet(replace(rows(), header=replace(rows().header, devices=("disk",))), folder / "rows.parquet")
+        found = run(folder, earlier=load_result(folder / "out"))
+    finally:
+        write_parquet(rows(), folder / "rows.parquet")
+    why = "the header of the recording differs: its devices, or its recorded time"
+    assert judged(found) == {("recorded", m): why for m in ("m", "n")}
+
+
+def test_a_result_that_does_not_tell_the_header_is_not_taken_over(folder: Path) -> None:
+    before = load_result(folder / "out")
+    inputs = {key: value for key, value in before.metadata["inputs"].items() if key != "headers_sha256"}
+    found = run(folder, earlier=replace(before, metadata={**before.metadata, "inputs": inputs}))
+    assert list(judged(found)) == [("recorded", "m"), ("recorded", "n")]
+
+
 @pytest.mark.parametrize(
     ("section", "key", "why", "replayed"),
     [

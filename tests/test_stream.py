@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,16 @@ from support import K, batch, stream
 
 from simulator.errors import StreamError
 from simulator.events import BY_CODE, KINDS
-from simulator.stream import COLUMNS, Header, ParquetStream, check_batch, content_hash, write_parquet
+from simulator.stream import (
+    COLUMNS,
+    Header,
+    ParquetStream,
+    StreamHash,
+    check_batch,
+    content_hash,
+    header_hash,
+    write_parquet,
+)
 
 ROWS = [{"kind": K["syscall"], "number": 39, "user_ns": 5}, {"kind": K["pte_set"], "count": 3, "space": 2, "page": 77}]
 
@@ -69,6 +79,24 @@ def test_the_content_hash_knows_rows_and_not_batches(cuts: list[int], rows: list
     changed = [*rows[:-1], {**rows[-1], "count": 99}]
     assert content_hash(stream(changed)) != whole
     assert content_hash(stream([*rows, rows[0]])) != whole
+
+
+def test_a_stream_is_told_from_one_of_equal_rows() -> None:
+    """By all of the header that an outcome may hang on, and by nothing else."""
+    plain = Header("plain", vcpus=2, recorded_ns=7, devices=("fast", "slow"), tasks={1: "cc"})
+    same = replace(plain, title="other", tasks={1: "ld"}, provenance={"tool": "perf"}, history=({},))
+    others = [
+        replace(plain, vcpus=3),
+        replace(plain, recorded_ns=8),
+        replace(plain, devices=("slow", "fast")),
+        replace(plain, devices=("fast",)),
+    ]
+    assert header_hash(same) == header_hash(plain)
+    assert header_hash(plain) not in map(header_hash, others)
+    two = [replace(stream(ROWS), header=replace(plain, vcpus=1, devices=each)) for each in (("a", "b"), ("b", "a"))]
+    first, second = map(StreamHash.of, two)
+    assert first.rows == second.rows == content_hash(two[0])
+    assert first != second
 
 
 @pytest.mark.parametrize(

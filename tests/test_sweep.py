@@ -19,12 +19,13 @@ from support import K, stream
 
 from simulator.errors import InputError, RunError, SimulatorError, SpecError
 from simulator.executors import Where
+from simulator.jobs import Job, carry_out
 from simulator.report.reader import load_result
 from simulator.report.sweep import write_sweep
 from simulator.run import run_experiment
 from simulator.spec.build import load_experiment
 from simulator.spec.sweep import Combine, sweep_of
-from simulator.stream import write_parquet
+from simulator.stream import BLOCKING, write_parquet
 from simulator.sweep import sweeping
 from simulator.sweep.plan import Point
 from simulator.sweep.store import Store
@@ -281,6 +282,27 @@ def test_a_path_that_leads_nowhere_is_refused_before_anything_is_replayed(
     with pytest.raises(SpecError) as caught:
         swept(folder, over)
     assert message in str(caught.value)
+
+
+def test_recordings_of_equal_rows_and_other_devices_are_not_taken_for_each_other(folder: Path) -> None:
+    """A number in a row names a device by the header: a sweep replays again, and a worker refuses."""
+    events = stream([{"kind": K["disk_request"], "device": 0, "completion": BLOCKING}, {"kind": K["syscall"]}])
+    recorded = "{document: workload, title: w, recording: w.parquet, host_costs: m.yaml}"
+    (folder / "e.yaml").write_text(EXPERIMENT.replace("waits: waits.yaml", f"waits: {recorded}"))
+    slow = MODEL.replace("3.5 cycles", "3 cycles").replace(
+        "devices: {", "devices: {slow: {service_time: 50 ms, source: test}, "
+    )
+    (folder / "m.yaml").write_text(slow)
+    jobs, totals = [], []
+    for device in ("disk", "slow"):
+        write_parquet(replace(events, header=replace(events.header, devices=(device,))), folder / "w.parquet")
+        jobs.append(Job.of(load_experiment(folder / "e.yaml").workloads["waits"], (), "fast"))
+        found = swept(folder, {"models.other.costs.syscall": "1, 2 cycles"}).result
+        totals.append({row.total_seconds for row in found.totals if row.workload == "waits"})
+    assert not totals[0] & totals[1]
+    assert carry_out(jobs[1]) == []
+    with pytest.raises(RunError, match="'waits': the worker has another recording under the same path"):
+        carry_out(jobs[0])
 
 
 def test_workers_change_nothing(folder: Path) -> None:

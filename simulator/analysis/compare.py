@@ -110,6 +110,12 @@ def _different_workload(name: str, old: tuple[str, Result], new: tuple[str, Resu
     rows = [result.metadata["inputs"]["recordings_sha256"].get(name) for result in (before, after)]
     if rows[0] != rows[1]:
         yield f"the workload '{name}' is of another recording in {second} than in {first}: their rows differ"
+    headers = [result.metadata["inputs"].get("headers_sha256", {}).get(name) for result in (before, after)]
+    if None not in headers and headers[0] != headers[1]:
+        yield (
+            f"the workload '{name}' is of another recording in {second} than in {first}: their headers differ, in "
+            "devices or in the recorded time"
+        )
     seeds = [result.metadata["seed"] for result in (before, after)]
     if seeds[0] != seeds[1] and None in rows:
         yield (

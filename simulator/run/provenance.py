@@ -16,16 +16,17 @@ from simulator.result import SCHEMA_VERSION
 from simulator.spec.build import Experiment
 from simulator.spec.library import root
 from simulator.spec.node import fingerprint, plain, readable
+from simulator.stream import StreamHash
 
 
-def recording_hashes(experiment: Experiment) -> dict[str, str]:
-    """Return the SHA-256 of the rows of each recording, by workload."""
+def recording_hashes(experiment: Experiment) -> dict[str, StreamHash]:
+    """Return the hash of each recording, by workload."""
     found = {name: recording_hash(workload) for name, workload in experiment.workloads.items()}
     return {name: digest for name, digest in found.items() if digest is not None}
 
 
-def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is needed to make a result again; ``recordings`` are the hashes of their rows, by workload."""
+def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, StreamHash]) -> dict[str, Any]:
+    """Return what is needed to make a result again; ``recordings`` are their hashes, by workload."""
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {
@@ -37,7 +38,11 @@ def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, str])
         "engine": engine,
         "experiment": readable(plain(experiment.tree)),
         "overrides": [override.text for override in experiment.overrides],
-        "inputs": {"experiment_sha256": fingerprint(experiment.tree), "recordings_sha256": dict(recordings)},
+        "inputs": {
+            "experiment_sha256": fingerprint(experiment.tree),
+            "recordings_sha256": {name: digest.rows for name, digest in recordings.items()},
+            "headers_sha256": {name: digest.header for name, digest in recordings.items()},
+        },
         "seed": experiment.spec.seed,
         "host": {
             "system": platform.platform(),

@@ -23,7 +23,8 @@ from simulator.stream.columns import (
     Column,
     exact_sum,
 )
-from simulator.stream.event_stream import EventStream, MemoryStream, Narrowable, check_batch, content_hash
+from simulator.stream.event_stream import EventStream, MemoryStream, Narrowable, check_batch
+from simulator.stream.hashes import StreamHash, content_hash, header_hash
 from simulator.stream.header import FORMAT_VERSION, Header
 from simulator.stream.parquet import HEADER_KEY, ParquetStream, check_stream_target, write_parquet
 
@@ -45,9 +46,11 @@ __all__ = [
     "MemoryStream",
     "Narrowable",
     "ParquetStream",
+    "StreamHash",
     "check_batch",
     "check_stream_target",
     "content_hash",
     "exact_sum",
+    "header_hash",
     "write_parquet",
 ]

@@ -1,8 +1,7 @@
-"""What engines read of a stream; a stream held in memory; the hash and the check of any stream's rows."""
+"""What engines read of a stream; a stream held in memory; the check of any stream's rows."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -11,7 +10,7 @@ import numpy as np
 
 from simulator.errors import StreamError
 from simulator.events import BY_CODE
-from simulator.stream.columns import COLUMN, COLUMNS, Batch
+from simulator.stream.columns import COLUMN, Batch
 from simulator.stream.header import Header
 
 
@@ -53,19 +52,6 @@ class MemoryStream:
     def batches(self, vcpu: int) -> Iterator[Batch]:
         """Give the rows of one virtual CPU, in order."""
         return iter(self.rows[vcpu])
-
-
-def content_hash(stream: EventStream) -> str:
-    """Return a SHA-256 over the rows alone: the same rows give the same hash however they are cut into batches."""
-    total = hashlib.sha256()
-    for vcpu in range(stream.header.vcpus):
-        parts = {column.name: hashlib.sha256() for column in COLUMNS}
-        for batch in stream.batches(vcpu):
-            for column in COLUMNS:
-                parts[column.name].update(np.ascontiguousarray(batch.column(column.name), dtype=column.dtype).tobytes())
-        for column in COLUMNS:
-            total.update(parts[column.name].digest())
-    return total.hexdigest()
 
 
 def check_batch(batch: Batch, header: Header, where: str, first_row: int = 0) -> None:
