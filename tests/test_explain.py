@@ -119,6 +119,57 @@ def test_a_faster_clock_leaves_computation_in_nanoseconds_alone() -> None:
     assert [(p.event, p.action) for p in found.contributions] == [("syscall", "syscall")]
 
 
+def test_price_changes_that_cancel_each_have_a_share() -> None:
+    """Half the clock makes an action take twice as long, half its cycles half as long: neither is nothing."""
+    model, rows = (
+        simple_model({"syscall": "242 cycles"}, mhz=3800, name="fast"),
+        [{"kind": K["syscall"], "count": 1000}],
+    )
+    halved = simple_model({"syscall": "121 cycles"}, mhz=1900, name="slow")
+    before, after = (
+        replayed(stream(rows), each, clock=each.machine.clock.mhz, costs=each.name) for each in (model, halved)
+    )
+    found, back = explain(before, after), explain(after, before)
+    assert found.difference == 0
+    assert found.contributions == ()
+    of_clock = (Fraction(242, 1900) - Fraction(242, 3800) + Fraction(121, 1900) - Fraction(121, 3800)) / 2 / 1000
+    assert {p.parameter: p.seconds for p in found.parameters} == {"machine.clock": of_clock, "costs.syscall": -of_clock}
+    assert {p.parameter: -p.seconds for p in back.parameters} == {p.parameter: p.seconds for p in found.parameters}
+    assert explained.sentence(found) == (
+        "w: slow takes as long as fast (63.7 µs against 63.7 µs), action by action, though not for the same reasons: "
+        "-47.8 µs costs.syscall, +47.8 µs machine.clock."
+    )
+    assert len(explained.view([found]).parts) == 2
+
+
+def test_settings_that_cancel_are_told(folder: Path) -> None:
+    """Also by their Shapley values, which need replays."""
+    settings = ("--set", "models.m.machine.clock=500 MHz", "--set", "models.m.costs.syscall=5 cycles")
+    done = vmmsim("explain", "e.yaml", "m", *settings, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert found["seconds"] == "0"
+    assert {p["seconds"] for p in found["parameters"]} == {"0.000015", "-0.000015"}
+    shown = vmmsim("explain", "e.yaml", "m", *settings, "--out", "cancelled", cwd=folder)
+    assert "take the same" not in shown.stdout
+    assert "Shapley" in shown.stdout
+    assert (folder / "cancelled" / "waterfall-by-parameter.svg").exists()
+    assert not (folder / "cancelled" / "waterfall.svg").exists()
+
+
+def test_what_counts_hang_on_is_named_alike_from_both_sides() -> None:
+    model = simple_model({"syscall": "10 cycles"})
+    rows = [{"kind": K["syscall"]}]
+    mechanisms = {name: {"n": 1} for name in ("d", "b", "a", "c", "e")}
+    before = replayed(stream(rows), model, mechanisms={name: {"n": 2} for name in mechanisms}, costs="x")
+    after = replayed(stream(rows * 2), model, mechanisms=dict(reversed(mechanisms.items())), costs="y")
+    for found in (explain(before, after), explain(after, before)):
+        (share,) = found.parameters
+        assert share.parameter == "counts of actions (" + ", ".join(f"mechanisms.{name}" for name in "abcde") + ")"
+        assert explained.brief(share) == "counts of actions (mechanisms.a, mechanisms.b, mechanisms.c and 2 more)"
+        assert explained.steps(found, by_parameter=True)[0][0] == explained.brief(share)
+
+
 def test_waits_and_idle_time_are_contributions_of_the_virtual_cpu_that_ends_last() -> None:
     model = simple_model({"syscall": "1000 cycles"}, name="two CPUs")
     shared = simple_model({"syscall": "1000 cycles"}, physical_cpus=1, time_slice_ns=10**6, name="one CPU")

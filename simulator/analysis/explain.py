@@ -94,12 +94,16 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class ParameterShare:
-    """What a parameter that differs adds to the difference; for costs and the clock with both values."""
+    """What a parameter that differs adds to the difference; for costs and the clock with both values.
+
+    Where it is the share of counts, ``parts`` are what they hang on, of what differs; ``parameter`` names them all.
+    """
 
     parameter: str
     before: str
     after: str
     seconds: Fraction
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +275,7 @@ def _by_parameter(
                 yield ParameterShare(f"{cell.action} time", "", "", cell.seconds)
             continue
         counted += cell.of_counts
-        if cell.of_prices:
+        if None not in (before.price(cell.action), after.price(cell.action)):
             means[cell.action] = means.get(cell.action, Fraction(0)) + (cell.before + cell.after) * _HALF
     for action, mean in means.items():
         of_cost, of_clock = _price_change(before, after, action)
@@ -282,7 +286,8 @@ def _by_parameter(
     if clock:
         yield ParameterShare("machine.clock", str(before.replayed.clock), str(after.replayed.clock), clock)
     if counted:
-        yield ParameterShare(_counted_by(changed), "", "", counted)
+        parts = tuple(sorted({each.part for each in changed if not each.is_price}))
+        yield ParameterShare(counts_of(", ".join(parts) or "they hang on time here"), "", "", counted, parts)
 
 
 def _price_change(before: Side, after: Side, action: str) -> tuple[Fraction, Fraction]:
@@ -298,8 +303,6 @@ def _in_seconds(cost: Cost, clock: Clock) -> Fraction:
     return Fraction(cost.ticks(clock), clock.ticks_per_second)
 
 
-def _counted_by(changed: Iterable[Difference]) -> str:
-    """Name what counts of actions hang on, of what differs: at most three, by mechanism."""
-    names = dict.fromkeys(each.part for each in changed if not each.is_price)
-    listed = ", ".join(list(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"counts of actions ({listed})" if names else "counts of actions (they hang on time here)"
+def counts_of(parts: str) -> str:
+    """Name what the change of counts is due to."""
+    return f"counts of actions ({parts})"

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from simulator.analysis.explain import Contribution, Explanation, ParameterShare
+from simulator.analysis.explain import Contribution, Explanation, ParameterShare, counts_of
 from simulator.errors import InputError
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_seconds
 from simulator.report.view import View
@@ -22,6 +22,7 @@ from simulator.result import rounded
 MOST_ROWS = 12
 """Rows of a table, and steps of a waterfall, that stand for themselves; the rest is one."""
 EXPLANATION_FILE = "explanation.json"
+_MOST_PARTS = 3
 
 _EVENTS = {
     "user_compute": "user computation",
@@ -52,7 +53,7 @@ def sentence(found: Explanation) -> str:
     """Say what the difference is, and its three largest parts."""
     took = f"({human_seconds(found.seconds_after)} against {human_seconds(found.seconds_before)})"
     if not found.contributions:
-        return f"{found.workload}: {found.after} and {found.before} take the same {took}, action by action."
+        return _same_for_each_action(found, took)
     amount = human_seconds(abs(found.difference))
     how = f"{amount}{_EXTRA[found.of]} {'longer' if found.difference > 0 else 'less'} than {found.before}"
     if not found.difference:
@@ -61,6 +62,18 @@ def sentence(found: Explanation) -> str:
     rest = found.contributions[3:]
     more = f"; {signed(_sum(rest))} all else" if rest else ""
     return f"{found.workload}: {found.after} takes {how} {took}: {', '.join(largest)}{more}."
+
+
+def _same_for_each_action(found: Explanation, took: str) -> str:
+    acting = [share for share in found.parameters if share.seconds]
+    if not acting:
+        return f"{found.workload}: {found.after} and {found.before} take the same {took}, action by action."
+    named = [f"{signed(share.seconds)} {_step(share)}" for share in acting[:3]]
+    more = f"; {signed(_sum(acting[3:]))} all else" if acting[3:] else ""
+    return (
+        f"{found.workload}: {found.after} takes as long as {found.before} {took}, action by action, though not for the "
+        f"same reasons: {', '.join(named)}{more}."
+    )
 
 
 def in_words(part: Contribution) -> str:
@@ -97,8 +110,15 @@ def steps(found: Explanation, by_parameter: bool = False) -> list[tuple[str, Fra
 
 def _step(part: Contribution | ParameterShare) -> str:
     if isinstance(part, ParameterShare):
-        return re.sub(r"^models\.[^.=]+\.(costs\.)?", "", part.parameter)  # short: the model stands beside its total
+        return re.sub(r"^models\.[^.=]+\.(costs\.)?", "", brief(part))  # short: the model stands beside its total
     return f"{part.event}: {part.action}" if part.event else part.action
+
+
+def brief(share: ParameterShare) -> str:
+    """Name a parameter, with three at most of the parts that counts hang on."""
+    if len(share.parts) <= _MOST_PARTS:
+        return share.parameter
+    return counts_of(f"{', '.join(share.parts[:_MOST_PARTS])} and {len(share.parts) - _MOST_PARTS} more")
 
 
 def view(found: Sequence[Explanation]) -> View:
@@ -108,10 +128,15 @@ def view(found: Sequence[Explanation]) -> View:
         parts.append(sentence(each))
         if each.contributions:
             parts.append(grid_table(f"{each.workload}: {each.before} -> {each.after}", _contributions(each)))
+        if _differs(each):
             parts.append(grid_table(f"by parameter: {each.method}", _parameters(each)))
         if each.remark:
             parts.append(f"note: {each.remark}")
     return View(tuple(parts), [document(each) for each in found])
+
+
+def _differs(found: Explanation) -> bool:
+    return bool(found.contributions) or any(share.seconds for share in found.parameters)
 
 
 def _contributions(found: Explanation) -> Grid:
@@ -134,13 +159,13 @@ def _split(parts: Sequence[Contribution]) -> tuple[str, str, str]:
     return signed(_sum(parts)), signed(counts), signed(prices)
 
 
-def _sum(parts: Iterable[Contribution]) -> Fraction:
+def _sum(parts: Iterable[Contribution | ParameterShare]) -> Fraction:
     return sum((part.seconds for part in parts), Fraction(0))
 
 
 def _parameters(found: Explanation) -> Grid:
     columns = (Column("parameter"), Column("before"), Column("after"), Column("difference", numeric=True))
-    return Grid(columns, [(p.parameter, p.before, p.after, signed(p.seconds)) for p in found.parameters])
+    return Grid(columns, [(brief(p), p.before, p.after, signed(p.seconds)) for p in found.parameters])
 
 
 def document(found: Explanation) -> dict[str, Any]:
@@ -193,12 +218,12 @@ def write(found: Sequence[Explanation], directory: Path) -> list[str]:
         write_csv(folder / "contributions.csv", [*header, *_AMOUNTS], _contribution_rows(found))
         header = ["workload", "before", "after", "parameter", "value_before", "value_after", "difference_seconds"]
         write_csv(folder / "parameters.csv", header, _parameter_rows(found))
-        differing = [each for each in found if each.contributions]
+        differing = [each for each in found if _differs(each)]
         for number, each in enumerate(differing, 1):
             suffix = f"-{number}" if len(differing) > 1 else ""
             ends = ((each.before, each.seconds_before), (each.after, each.seconds_after))
-            stems = ("waterfall", "waterfall-by-parameter") if len(each.parameters) > 1 else ("waterfall",)
-            for stem in stems:
+            drawn = {"waterfall": bool(each.contributions), "waterfall-by-parameter": len(each.parameters) > 1}
+            for stem in (stem for stem, is_drawn in drawn.items() if is_drawn):
                 by_parameter = stem != "waterfall"
                 title = f"{each.workload}: {each.of} time"
                 save(waterfall(title, ends, steps(each, by_parameter), each.of), folder / f"{stem}{suffix}")
