@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from simulator.analysis.breakeven import BreakEven, break_even, closed_in, pair_of
 from simulator.analysis.evaluate import Evaluator
-from simulator.analysis.lines import Line, MaxMin, between
+from simulator.analysis.frontier import frontier
+from simulator.analysis.lines import Line, MaxMin, between, difference
 from simulator.analysis.parameter import parameter
 from simulator.errors import InputError, SpecError
 from simulator.spec.build import Experiment, load_experiment
@@ -99,6 +100,17 @@ def test_of_several_virtual_cpus_the_longest_makes_the_total(write: Callable[...
     assert (result.why_replayed, result.slope) == ("", None)
     (crossing,) = result.crossings
     assert abs(gap(experiment, "w", path, ends, crossing.value)) <= result.events
+
+
+def test_a_model_that_waits_and_does_not_change_has_its_waits(write: Callable[..., Experiment]) -> None:
+    """Two virtual CPUs share one physical CPU under the model whose costs stay as they are."""
+    experiment = write(TWO, settings=("models.hardware-vmm.machine.physical_cpus=1",))
+    path, ends = "models.software-vmm.costs.in_tc_cr8_write", ("0 cycles", "9000 cycles")
+    result = found(experiment, path, *ends)
+    assert "hardware-vmm" in result.why_replayed
+    (crossing,) = result.crossings
+    assert gap(experiment, "w", path, ends, crossing.value) == crossing.gap_seconds * 3_800_000_000_000
+    assert abs(crossing.gap_seconds) < abs(result.difference(0)) / 100
 
 
 def test_with_a_timer_the_range_is_scanned_and_closed_in_on(write: Callable[..., Experiment]) -> None:
@@ -225,3 +237,46 @@ def test_a_change_of_sign_is_closed_in_on_in_few_steps(zero: int, away: int, pow
 
     assert closed_in(difference, zero - away, zero + 2 * away) == (zero, zero + 1)
     assert len(tried) <= 2 + 2 * (3 * away).bit_length()
+
+
+FR = """
+document: experiment
+title: two CPUs, nothing waits
+workloads:
+  w: {document: workload, title: w, vcpus: [{events: [{syscall: 1000}]}, {events: [{cr8_write: 1300}]}]}
+models: [pentium4-672/native, pentium4-672/software-vmm]
+"""
+
+
+def test_a_frontier_is_where_replays_take_the_same_time(tmp_path: Path) -> None:
+    """Of two virtual CPUs that never wait the longer makes the total, so that times have corners inside cells."""
+    (tmp_path / "e.yaml").write_text(FR)
+    experiment = load_experiment(tmp_path / "e.yaml")
+    moved = [
+        parameter(experiment, f"models.native.costs.{action}", ("0 cycles", "7000 cycles"))
+        for action in ("syscall", "cr8_write")
+    ]
+    evaluator = Evaluator(experiment, "w", moved)
+    models = ("native", "software-vmm")
+    result = frontier(evaluator, models)
+    assert result.why_replayed == ""
+    corner = Fraction(2308), Fraction(23080, 13)
+    assert {x == corner[0] or y == corner[1] for x, y in result.crossings} == {True}, "the two sides of a corner"
+    assert len(result.crossings) == 11
+    for place in result.crossings:
+        nearest = tuple(round(value / each.step) * each.step for value, each in zip(place, moved, strict=True))
+        first, second = (evaluator.seconds(model, nearest) for model in models)
+        assert abs(first - second) * 3_800_000_000_000 <= 1300, "a tick for each event"
+
+
+@given(*[st.lists(st.tuples(st.integers(-20, 20), st.integers(-5, 5)), min_size=1, max_size=4)] * 2, st.integers(1, 30))
+def test_the_difference_of_two_greatest_is_that_of_all_lines(
+    mine: list[tuple[int, int]], theirs: list[tuple[int, int]], high: int
+) -> None:
+    """Lines that are left out change nothing in the range."""
+    ends = Fraction(0), Fraction(high)
+    above, below = ([Line(Fraction(a), Fraction(b)) for a, b in each] for each in (mine, theirs))
+    found = difference(above, below, *ends)
+    for i in range(41):
+        x = ends[1] * i / 40
+        assert found.at(x) == max(line.at(x) for line in above) - max(line.at(x) for line in below)

@@ -128,7 +128,7 @@ def why_not_linear(evaluator: Evaluator, models: Pair) -> str:
             return f"{moved.path} is not the cost of an action"
     for model in models:
         why = evaluator.base(model).why_replay
-        if why and any(moved.touches(model) for moved in evaluator.parameters):
+        if why:
             return f"under {model}, {why}"
     return ""
 

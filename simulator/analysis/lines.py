@@ -67,6 +67,27 @@ class MaxMin:
         return merged(found)
 
 
+def difference(mine: Sequence[Line], theirs: Sequence[Line], low: Fraction, high: Fraction) -> MaxMin:
+    """Return the greatest of some lines less the greatest of others, over a range.
+
+    >>> flat, steep = Line(Fraction(4), Fraction(0)), Line(Fraction(0), Fraction(2))
+    >>> [str(a) for a, _ in difference([flat, steep], [Line(Fraction(3), Fraction(1))], *map(Fraction, (0, 9))).zeros(
+    ...     Fraction(0), Fraction(9))]
+    ['1', '3']
+    """
+    above, below = (_leading(each, low, high) for each in (mine, theirs))
+    return MaxMin([[Line(a.start - b.start, a.slope - b.slope) for b in below] for a in above])
+
+
+def _leading(lines: Sequence[Line], low: Fraction, high: Fraction) -> list[Line]:
+    """Leave out the lines that are nowhere in a range above all others, since one is not below them at either end."""
+    leading: list[Line] = []
+    for line in sorted(set(lines), key=lambda line: (line.at(low), line.at(high)), reverse=True):
+        if not leading or line.at(high) > leading[-1].at(high):
+            leading.append(line)
+    return leading
+
+
 def between(lower: MaxMin, upper: MaxMin, low: Fraction, high: Fraction) -> list[Interval]:
     """Return where zero lies between two functions, of which one is nowhere above the other."""
     places = {x for each in (lower, upper) for x in each.corners(low, high)}
