@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 from support import K, cost_table, replay, simple_model, stream
 
 from simulator.costs import price
-from simulator.engine.base import CpuTime
+from simulator.engine.base import CpuTime, Outcome
 from simulator.errors import ModelError, RunError
 from simulator.mechanisms import BY_NAME, Event, Mechanism, Parameters
 from simulator.mechanisms.base import Emit
@@ -229,17 +230,54 @@ def test_the_time_of_a_transfer_is_rounded_up() -> None:
     assert Device(7).request_ns(10**9) == 7
 
 
+REQUEST = {"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS}
+HALT = {"kind": K["halt"], "completion": BLOCKING}
+
+
+def with_a_disk(rows: Sequence[Mapping[str, int]], timer: int | None = None) -> Outcome:
+    """Replay rows on one virtual CPU, with a disk that takes 100 ns."""
+    model = simple_model({"disk_request": "0 cycles", "halt": "1 cycles", **INTERRUPTS}, devices={"d": Device(100)})
+    return replay(stream(rows, devices=["d"]), model, timer)
+
+
 @pytest.mark.parametrize("computed", [50, 200])
 def test_a_halt_for_a_request_is_over_if_the_request_completed_before_it(computed: int) -> None:
-    rows = [
-        {"kind": K["disk_request"], "device": 0, "completion": ASYNCHRONOUS},
-        {"kind": K["halt"], "user_ns": computed, "completion": BLOCKING},
-    ]
-    model = simple_model({"disk_request": "0 cycles", "halt": "1 cycles", **INTERRUPTS}, devices={"d": Device(100)})
-    outcome = replay(stream(rows, devices=["d"]), model)
+    rows = [REQUEST, {**HALT, "user_ns": computed}]
+    outcome = with_a_disk(rows)
     assert cycles(outcome.vcpus[0]) == (computed + 1 + 5, 0, max(0, 100 - computed - 1), max(100, computed + 1) + 5)
     with pytest.raises(RunError, match="halts, in row 2, and nothing will interrupt it"):
-        replay(stream([*rows, rows[1]], devices=["d"]), model)
+        with_a_disk([*rows, HALT])
+
+
+@pytest.mark.parametrize("computed", [0, 10, 50, 94, 95, 99, 100, 101, 150, 195, 200, 205, 1000])
+def test_so_many_requests_end_so_many_halts(computed: int) -> None:
+    """However long the guest computes between its requests: a completion that came early is not forgotten."""
+    rows = [REQUEST, {**REQUEST, "user_ns": computed}, HALT, {**HALT, "user_ns": 40}]
+    outcome = with_a_disk(rows)
+    assert outcome.counts.events[K["interrupt"]] == 2
+    assert outcome.counts.events[K["halt"]] == 2
+    with pytest.raises(RunError, match="halts, in row 4, and nothing will interrupt it"):
+        with_a_disk([*rows, HALT])
+
+
+def test_a_halt_does_not_sleep_for_a_request_that_completed_before_it() -> None:
+    """The first request is done at 100, the second at 250; what is computed between the halts does not wait for it."""
+    outcome = with_a_disk([REQUEST, {**REQUEST, "user_ns": 150}, HALT, {**HALT, "user_ns": 60}])
+    assert cycles(outcome.vcpus[0]) == (150 + 5 + 1 + 60 + 1 + 5, 0, 255 - 217, 260)
+
+
+def test_a_request_that_blocks_has_waited_for_its_completion() -> None:
+    blocking = {**REQUEST, "completion": BLOCKING, "count": 2}
+    with pytest.raises(RunError, match="halts, in row 1, and nothing will interrupt it"):
+        with_a_disk([blocking, HALT])
+    assert with_a_disk([REQUEST, blocking, HALT]).counts.events[K["interrupt"]] == 3
+
+
+def test_with_a_timer_a_halt_ends_with_a_tick_or_a_completion_that_came() -> None:
+    early = with_a_disk([REQUEST, {**HALT, "user_ns": 200}], timer=10**6)
+    assert early.vcpus[0].idle == 0
+    twice = with_a_disk([REQUEST, {**HALT, "user_ns": 200}, HALT], timer=10**6)
+    assert cycles(twice.vcpus[0]) == (200 + 5 + 1 + 1 + 5, 0, 1000 - 207, 1005)
 
 
 @pytest.mark.parametrize("signal", [0, 5])

@@ -39,7 +39,8 @@ class VirtualCpu(ABC):
         self._next_tick = world.timer_period
         self._interrupts_due = 0
         self._under_way: list[int] = []  # when the requests that are under way complete, as a heap
-        self._interrupted = False  # whether an interrupt was taken since the last halt
+        self._interrupted = False  # whether an interrupt was taken since the virtual CPU went to sleep in a halt
+        self._completed = 0  # requests that have interrupted, and that neither a halt nor a request waited for
         self._wake_up = self._turn()
         self._peers: Sequence[VirtualCpu] = ()
 
@@ -186,6 +187,7 @@ class VirtualCpu(ABC):
         while self._interrupt_is_due:
             if self._interrupts_due:
                 self._interrupts_due -= 1
+                self._completed += 1
             else:
                 self._next_tick += self._world.timer_period
             self.ledger.count_interrupt()
@@ -223,25 +225,26 @@ class VirtualCpu(ABC):
                 completion = self._request(row)
             if blocking:
                 yield from self._sleep(lambda: self._now >= completion, "waiting")
+                self._completed -= row["count"]
         elif kind == HALT and blocking:
             for _ in range(row["count"]):
                 yield from self._halt(row)
 
     def _halt(self, row: Row) -> Steps:
-        """Sleep until the next interrupt.
+        """Sleep until the next interrupt, a completion or a tick.
 
-        Where nothing is left to interrupt it, a halt is over at once if an interrupt was taken since the halt before:
-        under a slower model the completion that it was written for may come first.
+        A completion that came before, and that nothing waited for, ends it at once: a guest that finds done what it
+        would wait for does not sleep.
         """
-        if self._next_tick or self._under_way:
+        if not self._completed:
+            if not (self._next_tick or self._under_way):
+                raise RunError(
+                    f"virtual CPU {self.number} halts, in row {row.number}, and nothing will interrupt it: there is no "
+                    "timer, no request is under way, and each that completed was waited for"
+                )
             self._interrupted = False
             yield from self._sleep(lambda: self._interrupted, "idle")
-        elif not self._interrupted:
-            raise RunError(
-                f"virtual CPU {self.number} halts, in row {row.number}, and nothing will interrupt it: there is no "
-                "timer, and no request is under way"
-            )
-        self._interrupted = False
+        self._completed = max(self._completed - 1, 0)
 
     def _request(self, row: Row) -> int:
         """Hand one request to its device; return when it completes."""

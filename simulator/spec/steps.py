@@ -76,7 +76,7 @@ class RequestSpec(EventSpec):
 
 
 class HaltSpec(EventSpec):
-    """A halt; ``blocking`` (as a rule): it sleeps until the next interrupt."""
+    """A halt; ``blocking`` (as a rule): it sleeps until the next interrupt, if no request completed before it."""
 
     blocking: bool = True
 
