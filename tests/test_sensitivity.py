@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,8 @@ from random import Random
 
 import pytest
 import support
+from command_line import EXPERIMENT as EXPERIMENT_OF_ONE
+from command_line import MODEL, WORKLOAD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
@@ -144,10 +147,28 @@ def test_structural_parameters_are_sampled_by_replays(write: Callable[..., Exper
     assert reads.path in {index.name for index in found.indices[:2]}
 
 
+def test_whole_values_are_drawn_alike(tmp_path: Path) -> None:
+    """Four numbers of calls, each in a quarter of the samples, their ends included."""
+    for name, text in (("m", MODEL), ("w", WORKLOAD), ("e", EXPERIMENT_OF_ONE)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    experiment = load_experiment(tmp_path / "e.yaml")
+    calls = parameter(experiment, "models.m.mechanisms.direct_execution.events.syscall.syscall", ("1", "4"))
+    evaluator = Evaluator(experiment, "w", [calls])
+    found = sobol(evaluator, "m", 64, seed=1)
+    assert found is not None
+    totals = [float(evaluator.seconds("m", (Fraction(n),))) for n in range(1, 5)]
+    assert found.mean == pytest.approx(statistics.fmean(totals))
+    assert found.deviation == pytest.approx(statistics.pstdev(totals))
+    assert found.replays == 4
+
+
 def test_what_sobol_refuses(write: Callable[..., Experiment]) -> None:
     evaluator = Evaluator(write(), "w")
     with pytest.raises(InputError, match="a power of two"):
         sobol(evaluator, "hardware-vmm", 100, seed=1)
+    clock = parameter(evaluator.experiment, "models.hardware-vmm.machine.clock", ("1000.2 MHz", "1000.4 MHz"))
+    with pytest.raises(InputError, match=r"clock: no value that can be set lies between 1000\.2 and 1000\.4"):
+        sobol(Evaluator(evaluator.experiment, "w", [clock]), "hardware-vmm", 16, seed=1)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,8 +1,8 @@
 """Sobol indices: which uncertain parameter a total's variance comes from, by sampling (Saltelli et al. 2010).
 
-The samples are Sobol's quasi-random sequence, scrambled from a seed. Every parameter is uniform between its bounds and
-independent of the others. Where only costs change and nothing waits, a sample is a product of counts and costs; else it
-is a replay, and samples with the same values are replayed once.
+The samples are Sobol's quasi-random sequence, scrambled from a seed. Every parameter is uniform between its bounds,
+whole values included, and independent of the others. Where only costs change and nothing waits, a sample is a product
+of counts and costs; else it is a replay, and samples with the same values are replayed once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def sobol(evaluator: Evaluator, model: str, base_samples: int, seed: int) -> Sob
     that a parameter moves is moved in the parameter's range. None: nothing is uncertain.
 
     Raises:
-        InputError: SALib is not installed, or the number is no power of two.
+        InputError: SALib is not installed, the number is no power of two, or a parameter has no value in its range.
         RunError: a replay cannot end.
     """
     if base_samples < 2 or base_samples & (base_samples - 1):
@@ -73,7 +73,7 @@ def sobol(evaluator: Evaluator, model: str, base_samples: int, seed: int) -> Sob
     if not names:
         return None
     sampling, analysing = _salib()
-    ends = [*costs.values(), *((float(parameter.low), float(parameter.high)) for parameter in moved)]
+    ends = [*costs.values(), *map(_drawn_between, moved)]
     problem = {"num_vars": len(names), "names": names, "bounds": [list(map(float, pair)) for pair in ends]}
     samples = sampling.sample(problem, base_samples, calc_second_order=False, scramble=True, seed=seed)
     before = evaluator.replays
@@ -114,11 +114,27 @@ def _totals(
     return repricer.makespans(ticks).astype(float) / base.clock.ticks_per_second
 
 
+def _steps(parameter: Parameter) -> tuple[int, int]:
+    """Return the first and the last value that can be set between the bounds of a parameter, in its steps."""
+    return -(-parameter.low // parameter.step), parameter.high // parameter.step
+
+
+def _drawn_between(parameter: Parameter) -> tuple[Fraction, Fraction]:
+    """Return half a step more than a parameter's range at both ends, so that each of its values is as likely."""
+    first, last = _steps(parameter)
+    if first > last:
+        low, high = parameter.low, parameter.high
+        raise InputError(f"{parameter.path}: no value that can be set lies between {float(low):g} and {float(high):g}")
+    half = Fraction(1, 2)
+    return (first - half) * parameter.step, (last + half) * parameter.step
+
+
 def _total(evaluator: Evaluator, model: str, costs: Sequence[str], row: Array) -> float:
     values = {}
     given = iter(row[len(costs) :])
     for parameter in evaluator.parameters:
         drawn = Fraction(float(next(given))) if parameter.touches(model) else parameter.low
-        values[parameter] = round(drawn / parameter.step) * parameter.step
+        first, last = _steps(parameter)
+        values[parameter] = min(max(round(drawn / parameter.step), first), last) * parameter.step
     changed = evaluator.at(model, tuple(values.values()), dict(zip(costs, map(round, row), strict=False)))
     return float(seconds(changed))
