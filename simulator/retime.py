@@ -3,6 +3,9 @@
 Between two nodes of the graph a virtual CPU takes the actions counted there, so that its time is a sum of counts times
 costs; at a wait it is a maximum. Both are taken for all prices at once, in 64 bits. Under some prices rows that meet in
 one part of a mechanism's state might come in another order, and take other actions: these are told, and need a replay.
+
+At one moment the virtual CPU of the lower number has its turn first. It takes its rows there before all others, if it
+came there by computing or serving: one that another woke at that moment has its turn after who woke it.
 """
 
 from __future__ import annotations
@@ -66,11 +69,29 @@ def _retimed(graph: Graph, ticks: Array, ticks_per_ns: Array) -> Times:
             np.maximum(time, times[awaited] + offset * per_ns, out=time)
         now[vcpu] = time
     holds = np.ones(points, dtype=bool)
+    waited = _waited(graph)
     for begin in range(0, len(graph.before), _PAIRS):
-        pairs = slice(begin, begin + _PAIRS)
-        holds &= (times[graph.before[pairs]] < times[graph.after[pairs]]).all(axis=0)
+        before, after = graph.before[begin : begin + _PAIRS], graph.after[begin : begin + _PAIRS]
+        early, late = times[before], times[after]
+        in_order = early < late
+        if not in_order.all():
+            woken = waited[before]
+            by_itself = (woken < 0)[:, None] | (times[woken] < early)
+            lower = (graph.vcpus[before] < graph.vcpus[after])[:, None]
+            in_order |= (early == late) & lower & by_itself
+        holds &= in_order.all(axis=0)
     busy = np.stack([taken[graph.vcpus == vcpu].sum(axis=0) for vcpu in range(vcpus)], axis=1)
     return Times(holds, busy, times[list(graph.ends)].T.copy())
+
+
+def _waited(graph: Graph) -> Array:
+    """Return, of each node, the last one that waits up to it on its virtual CPU; -1 if none does."""
+    waited, last = np.full(len(graph.vcpus), -1, dtype=np.int64), [-1] * len(graph.ends)
+    for node, (vcpu, awaited) in enumerate(zip(graph.vcpus.tolist(), graph.awaited.tolist(), strict=True)):
+        if awaited >= 0:
+            last[vcpu] = node
+        waited[node] = last[vcpu]
+    return waited
 
 
 def _most(graph: Graph, ticks: Array, ticks_per_ns: Array) -> int:

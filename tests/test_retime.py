@@ -194,13 +194,80 @@ def test_it_does_not_hold_where_rows_that_meet_would_change_places() -> None:
     assert replayed(two_in_one_space(100_000), several[1]).vcpu_counts != outcome.vcpu_counts
 
 
-def test_rows_that_meet_at_one_moment_do_not_hold() -> None:
-    """Which of two comes first at one moment hangs on more than times."""
-    model = shipped("pentium4-672/hardware-vmm")
-    free = at_prices(model, dict.fromkeys(model.start().ticks.keys() - {"compute"}, 0))
-    _, graph = trace(Replay(two_in_one_space(500), free))
+def free(model: CostModel) -> CostModel:
+    return at_prices(model, dict.fromkeys(model.start().ticks.keys() - {"compute"}, 0))
+
+
+def test_of_rows_that_meet_at_one_moment_the_lower_number_goes_first() -> None:
+    """At all prices, if it came there by itself: so copies side by side are timed again."""
+    rows = [{"kind": K["touch"], "space": 1, "page": 5, "user_ns": 100}, {"kind": K["cpuid"], "count": 3}]
+    events, model = stream(rows, rows, rows), shipped("pentium4-672/hardware-vmm")
+    several = [model, free(model), *(at_prices(model, {"vm_exit": cycles}) for cycles in (0, 777, 10**5))]
+    outcome, graph = trace(Replay(events, model))
     assert graph is not None
-    assert retimed(graph, [free]).holds.tolist() == [False]
+    assert len(graph.before) > 0
+    times = retimed(graph, several)
+    assert times.holds.all()
+    for row, priced in enumerate(several):
+        assert times.outcome(row, outcome) == replayed(events, priced)
+
+
+def test_one_that_a_wait_brought_to_a_moment_is_not_known_to_go_first() -> None:
+    """The second posts at 500, where all three are; the first looks its page up when it has been woken, last of all."""
+    touch = {"kind": K["touch"], "space": 1, "page": 5}
+    first = [{**touch, "waits": 1}]
+    events = stream(first, [{**touch, "user_ns": 500}], [{"kind": K["cpuid"], "user_ns": 500, "posts": 1}])
+    model = free(shipped("pentium4-672/hardware-vmm"))
+    late = at_prices(model, {"handle_other_exit": 1})
+    outcome, graph = trace(Replay(events, late))
+    assert graph is not None
+    assert retimed(graph, [late, model]).holds.tolist() == [True, False]
+    assert replayed(events, late) == retimed(graph, [late]).outcome(0, outcome)
+    swapped = stream([{**touch, "user_ns": 500}], first, [{"kind": K["cpuid"], "user_ns": 500, "posts": 1}])
+    outcome, graph = trace(Replay(swapped, late))
+    assert graph is not None
+    times = retimed(graph, [late, model])
+    assert times.holds.all()
+    assert times.outcome(1, outcome) == replayed(swapped, model)
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> list[list[dict[str, int]]]:
+    """Virtual CPUs that do nearly the same, so that rows of several stand at one moment; some wait for each other."""
+    few, spaces, pages = st.sampled_from([0, 0, 10]), st.integers(1, 2), st.integers(0, 2)
+    kinds, mostly = st.sampled_from(["touch", "touch", "cpuid", "pte_set", "space_destroy"]), st.integers(0, 4)
+    vcpus: list[list[dict[str, int]]] = [[] for _ in range(draw(st.integers(2, 3)))]
+    posted: list[int] = []
+    for number in range(1, draw(st.integers(2, 8))):
+        row = {"kind": K[draw(kinds)], "user_ns": draw(few), "space": draw(spaces), "page": draw(pages)}
+        for rows in vcpus:
+            if draw(mostly):
+                rows.append(row)
+        if posted and draw(mostly) < 2:
+            woken = {"kind": K["touch"], "space": 1, "page": 1, "waits": draw(st.sampled_from(posted))}
+            draw(st.sampled_from(vcpus)).append({**woken, "wait_latency_ns": draw(few)})
+        if draw(mostly) < 2:
+            poster = {"kind": K["cpuid"], "posts": number, "post_delay_ns": draw(few)}
+            draw(st.sampled_from(vcpus)).append(poster)
+            posted.append(number)
+    return [rows or [{"kind": K["cpuid"]}] for rows in vcpus]
+
+
+@settings(max_examples=400, deadline=None)
+@given(alike(), st.sampled_from(["native", "hardware-vmm", "software-vmm"]), st.data())
+def test_where_it_holds_at_one_moment_it_is_the_replay(
+    program: list[list[dict[str, int]]], name: str, data: st.DataObject
+) -> None:
+    events = stream(*program)
+    model = free(changed(f"pentium4-672/{name}", {"tlb": {"entries": 2}}))
+    prices = st.dictionaries(st.sampled_from(sorted(model.start().ticks)), st.sampled_from([0, 38, 76]), max_size=4)
+    several = [at_prices(model, each) for each in data.draw(st.lists(prices, min_size=4, max_size=6))]
+    outcome, graph = trace(Replay(events, several[0]))
+    assert graph is not None
+    times = retimed(graph, several)
+    for row, priced in enumerate(several):
+        if times.holds[row]:
+            assert times.outcome(row, outcome) == replayed(events, priced)
 
 
 def test_of_rows_after_a_change_the_first_of_each_virtual_cpu_is_checked() -> None:
