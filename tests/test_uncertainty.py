@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.analysis.explain import explain, side
 from simulator.report.reader import load_result
 from simulator.report.tables import totals_grid
 from simulator.report.writer import write_result
@@ -69,6 +70,12 @@ def test_it_is_written_read_back_and_shown(tmp_path: Path) -> None:
     assert "relative low–high" in page
     for plot in ("slowdown", "cost-per-event", "performance"):
         assert (tmp_path / "out" / "plots" / f"{plot}.svg").stat().st_size > 0
+
+
+def test_costs_with_bounds_are_explained(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    explained = explain(side(result, "w", "native"), side(result, "w", "hardware-vmm"))
+    assert sum(each.seconds for each in explained.contributions) == explained.difference != 0
 
 
 def test_without_bounds_there_is_none(tmp_path: Path) -> None:

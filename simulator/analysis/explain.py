@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from simulator.actions import ActionCounts
 from simulator.analysis.differences import Difference, differences
-from simulator.analysis.points import costs_of, inputs, point_named
+from simulator.analysis.points import costs_of, inputs, point_named, written_cost
 from simulator.analysis.shapley import shapley
 from simulator.engine.base import CpuTime
 from simulator.errors import InputError, RunError, did_you_mean
@@ -171,7 +171,7 @@ def _at_costs(model: Mapping[str, Any], costs: Mapping[str, Cost]) -> dict[str, 
     changed = {
         action: {**written[action], "cost": str(cost)}
         for action, cost in costs.items()
-        if action in written and Cost.parse(str(written[action]["cost"])) != cost
+        if action in written and written_cost(str(written[action]["cost"])) != cost
     }
     return {**model, "costs": {**written, **changed}}
 

@@ -67,11 +67,17 @@ def costs_of(replayed: Replayed, written: Mapping[str, Any]) -> Iterator[tuple[s
     """Give what each action cost in a replay, in the unit it is written in; a point may set another amount."""
     for action, ticks in replayed.ticks.items():
         entry = written.get(action, {})
-        cost = Cost.parse(str(entry["cost"])) if "cost" in entry else Cost(Fraction(ticks, 1000), in_cycles=True)
+        cost = written_cost(str(entry["cost"])) if "cost" in entry else Cost(Fraction(ticks, 1000), in_cycles=True)
         if cost.ticks(replayed.clock) != ticks:
             per = 1000 if cost.in_cycles else replayed.clock.ticks_per_ns
             cost = Cost(Fraction(ticks, per), cost.in_cycles)
         yield action, cost
+
+
+def written_cost(text: str) -> Cost:
+    """Return a cost as a document has it, with or without ±."""
+    spread = Cost.parse_spread(text)
+    return spread[0] if spread else Cost.parse(text)
 
 
 def coordinates(result: Result) -> dict[str, Mapping[str, str]]:
