@@ -95,7 +95,7 @@ def side_by_side(folder: Path, events: int) -> dict[str, float]:
             "hardware VMM": lambda: fast.run(Replay(stream, three[2], rows=events)),
             "three models": lambda: fast.run_all([Replay(stream, model, rows=events) for model in three]),
         },
-        rounds=2,
+        rounds=ROUNDS,
     )
 
 

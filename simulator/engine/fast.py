@@ -78,8 +78,7 @@ class FastEngine(Engine):
         return [each for each in found if not isinstance(each, BeyondEngineError)]
 
     def _compiles(self, replay: Replay) -> bool:
-        wanted = replay.rows >= _ROWS_THAT_PAY if self._compiled is None else self._compiled
-        return wanted and available()
+        return replay.rows >= _ROWS_THAT_PAY if self._compiled is None else self._compiled
 
 
 class _Told:
@@ -116,7 +115,7 @@ def _in_one_pass(replays: Sequence[Replay], compiled: Sequence[bool], told: Sequ
         except (SimulatorError, BeyondEngineError) as error:
             stream.leave(reader)
             under_way.append(error)
-    to_the_end([each for each in under_way if isinstance(each, UnderWay)], threads=any(compiled))
+    to_the_end([each for each in under_way if isinstance(each, UnderWay)])
     return [each.failed or each.outcome() if isinstance(each, UnderWay) else each for each in under_way]
 
 
@@ -140,14 +139,14 @@ def _started(replay: Replay) -> Pricing | SimulatorError:
 def _begin(
     replay: Replay, pricing: Pricing, stream: SharedStream, reader: int, progress: Progress, *, compiled: bool
 ) -> UnderWay:
-    """Begin a replay, its mechanisms compiled if that is wanted and some have state.
+    """Begin a replay, its mechanisms compiled if that is wanted, some have state, and numba is there.
 
     Raises:
         BeyondEngineError: the kernel does not know one of them.
         RunError: it could not end.
     """
     vcpus = stream.header.vcpus
-    if not (compiled and pricing.has_state):
+    if not (compiled and pricing.has_state and available()):
         plain = PlainStretching(pricing, vcpus)
         world = World(replay, pricing, plain, stream, reader)
         return UnderWay(world, [_ByWalker(world, number, progress, plain) for number in range(vcpus)])
@@ -157,9 +156,10 @@ def _begin(
     mechanisms = CompiledMechanisms(pricing, vcpus)
     world = World(replay, pricing, mechanisms, stream, reader)
     if vcpus == 1:
-        return UnderWay(world, [_ByWalker(world, 0, progress, mechanisms)])
+        return UnderWay(world, [_ByWalker(world, 0, progress, mechanisms)], compiled=True)
     joint = Joint(world.env, mechanisms, vcpus)
-    return UnderWay(world, [_Jointly(world, number, progress, joint) for number in range(vcpus)], joint.settle)
+    lanes = [_Jointly(world, number, progress, joint) for number in range(vcpus)]
+    return UnderWay(world, lanes, joint.settle, compiled=True)
 
 
 class _ByStretch(VirtualCpu):

@@ -21,11 +21,20 @@ class BeyondEngineError(Exception):
 class UnderWay:
     """A replay under way; ``failed`` is what ended it, if something did.
 
-    ``settle`` is called before each step of SimPy, if it is given.
+    ``settle`` is called before each step of SimPy, if it is given. ``compiled``: it lets other threads run most of the
+    time.
     """
 
-    def __init__(self, world: World, vcpus: Sequence[VirtualCpu], settle: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        vcpus: Sequence[VirtualCpu],
+        settle: Callable[[], None] | None = None,
+        *,
+        compiled: bool = False,
+    ) -> None:
         self.failed: SimulatorError | BeyondEngineError | None = None
+        self.compiled = compiled
         self._world = world
         self._vcpus = vcpus
         self._settle = settle
@@ -53,9 +62,9 @@ class UnderWay:
         return outcome(self._world, self._vcpus)
 
 
-def to_the_end(replays: Sequence[UnderWay], *, threads: bool) -> None:
-    """Advance all replays to their ends, none far ahead of the others; side by side if ``threads`` pay."""
-    if not threads or len(replays) < 2:
+def to_the_end(replays: Sequence[UnderWay]) -> None:
+    """Advance all replays to their ends, none far ahead of the others; side by side if some are compiled."""
+    if len(replays) < 2 or not any(replay.compiled for replay in replays):
         _advance_all(replays, map)
         return
     with ThreadPoolExecutor(min(len(replays), os.cpu_count() or 1), "replays") as pool:
