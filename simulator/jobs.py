@@ -7,15 +7,8 @@ are drawn, the same NumPy: another would give another outcome, and nobody would 
 
 from __future__ import annotations
 
-import pickle
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-from io import BytesIO
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,8 +18,9 @@ from simulator.engine.base import Engine, Outcome, Progress, Replay
 from simulator.engine.tracing import Graph, trace
 from simulator.errors import ModelError, RunError, SimulatorError
 from simulator.model import CostModel
+from simulator.recordings import described, is_as_described, recording_hash
 from simulator.spec.build import Workload
-from simulator.stream import EventStream, ParquetStream, StreamHash
+from simulator.stream import StreamHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +42,8 @@ class Job:
     @classmethod
     def of(cls, workload: Workload, models: Sequence[CostModel], engine: str) -> Job:
         """Return the job of replaying a workload under some models."""
-        described = (
-            "" if workload.recording is None else _described_here(pickle.loads(pickle.dumps(workload.recording)))
-        )
         hashed = recording_hash(workload)
-        return cls(workload, tuple(models), engine, hashed, code_hash(), np.__version__, described)
+        return cls(workload, tuple(models), engine, hashed, code_hash(), np.__version__, described(workload))
 
 
 def carry_out(job: Job) -> list[Outcome]:
@@ -83,9 +74,7 @@ def _check(job: Job) -> None:
         raise RunError(f"workload '{name}': the worker has other code of vmmsim than the program that asks it")
     if job.workload.is_random and job.numpy != np.__version__:
         raise RunError(f"workload '{name}' is random: the worker draws with NumPy {np.__version__}, not {job.numpy}")
-    recording = job.workload.recording
-    is_as_told = recording is not None and job.described == _described_here(recording)
-    if not is_as_told and job.recording != recording_hash(job.workload):
+    if not is_as_described(job.workload, job.described) and job.recording != recording_hash(job.workload):
         raise RunError(f"workload '{name}': the worker has another recording under the same path")
 
 
@@ -111,53 +100,3 @@ def _checked(workload: Workload, model: CostModel, outcome: Outcome | SimulatorE
     if isinstance(outcome, SimulatorError):
         raise outcome
     return outcome
-
-
-def recording_hash(workload: Workload) -> StreamHash | None:
-    """Return the hash of a workload's recording; None if it has none.
-
-    What is made of files (a window, copies side by side) is read once as long as these stay as they are.
-    """
-    if workload.recording is None:
-        return None
-    return _hash_of(_Described.of(workload.recording), workload.recording)
-
-
-class _Described(pickle.Pickler):
-    """Puts down what a stream is made of: files by their path and state, in place of their rows."""
-
-    def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
-        """Return what stands for a file."""
-        if not isinstance(part, ParquetStream):
-            return None
-        state = part.path.stat()
-        return str(part.path.resolve()), state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
-
-    @classmethod
-    def of(cls, stream: EventStream) -> str:
-        """Return the SHA-256 of the description; equal ones are of equal rows."""
-        written = BytesIO()
-        cls(written).dump(stream)
-        return sha256(written.getvalue()).hexdigest()
-
-
-def _described_here(stream: EventStream) -> str:
-    return f"{_machine()} {_Described.of(stream)}"
-
-
-@cache
-def _machine() -> str:
-    """Return what tells this machine, since it was started, from all others; a name where the system has no such."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return platform.node()
-
-
-_HASHES: dict[str, StreamHash] = {}
-
-
-def _hash_of(described: str, stream: EventStream) -> StreamHash:
-    if described not in _HASHES:
-        _HASHES[described] = StreamHash.of(stream)
-    return _HASHES[described]

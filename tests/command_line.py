@@ -41,6 +41,13 @@ baseline: m
 """
 
 
+def small_experiment(folder: Path) -> Path:
+    """Write the small experiment, ``e.yaml``, with its model and its workload; return the folder."""
+    for name, text in (("m.yaml", MODEL), ("w.yaml", WORKLOAD), ("e.yaml", EXPERIMENT)):
+        (folder / name).write_text(text)
+    return folder
+
+
 def vmmsim(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "100", **more}
     command = [*VMMSIM, *map(str, arguments)]

@@ -21,7 +21,7 @@ ORDER = (
     ("engine",),
     ("result",),
     ("reprice", "retime", "uncertainty", "replays"),
-    ("earlier",),
+    ("earlier", "recordings"),
     ("executors", "jobs"),
     ("replaying",),
     ("run",),

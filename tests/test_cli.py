@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import EXPERIMENT, MODEL, VMMSIM, WORKLOAD, refused, table, vmmsim
+from command_line import EXPERIMENT, MODEL, VMMSIM, WORKLOAD, refused, small_experiment, table, vmmsim
 from support import K, stream
 
 from simulator.spec.library import root
@@ -23,10 +23,7 @@ from simulator.stream import write_parquet
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "m.yaml").write_text(MODEL)
-    (tmp_path / "w.yaml").write_text(WORKLOAD)
-    (tmp_path / "e.yaml").write_text(EXPERIMENT)
-    return tmp_path
+    return small_experiment(tmp_path)
 
 
 def test_run_writes_everything(folder: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from support import K, simple_model, stream
 
-from simulator import jobs
+from simulator import recordings
 from simulator.errors import RunError
-from simulator.jobs import Job, carry_out, recording_hash
+from simulator.jobs import Job, carry_out
+from simulator.recordings import recording_hash
 from simulator.spec.build import Workload, load_workload
 from simulator.stream import EventStream, Header, MemoryStream, StreamHash, content_hash, header_hash, write_parquet
 
@@ -47,7 +48,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[EventStream]:
         return StreamHash(content_hash(events), header_hash(events.header))
 
     monkeypatch.setattr(StreamHash, "of", noted)
-    monkeypatch.setattr(jobs, "_HASHES", {})
+    monkeypatch.setattr(recordings, "_HASHES", {})
     return found
 
 
@@ -63,8 +64,8 @@ def test_a_worker_on_another_machine_hashes_it_again(
     workload: Workload, hashed: list[EventStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = pickle.dumps(Job.of(workload, [MODEL], "fast"))
-    monkeypatch.setattr(jobs, "_machine", lambda: "another")
-    monkeypatch.setattr(jobs, "_HASHES", {})
+    monkeypatch.setattr(recordings, "_machine", lambda: "another")
+    monkeypatch.setattr(recordings, "_HASHES", {})
     for _ in range(2):
         carry_out(pickle.loads(sent))
     assert len(hashed) == 2, "once here, once there"

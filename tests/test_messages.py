@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import EXPERIMENT, MODEL, WORKLOAD, refused, vmmsim
+from command_line import EXPERIMENT, WORKLOAD, refused, small_experiment, vmmsim
 from support import K, stream
 
 from simulator.errors import InputError, SpecError, install
@@ -21,10 +21,7 @@ RECORDED = root() / "experiments/recorded.yaml"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "m.yaml").write_text(MODEL)
-    (tmp_path / "w.yaml").write_text(WORKLOAD)
-    (tmp_path / "e.yaml").write_text(EXPERIMENT)
-    return tmp_path
+    return small_experiment(tmp_path)
 
 
 def faults(path: Path, *settings: str) -> list[str]:

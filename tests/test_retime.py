@@ -50,6 +50,16 @@ def replayed(events: EventStream, model: CostModel) -> Outcome:
     return ENGINES["reference"].run(Replay(events, model))
 
 
+def are_replays_where_they_hold(events: EventStream, several: list[CostModel]) -> None:
+    """Hold the times along the graph of the first model's replay equal to replays, at all prices at which they hold."""
+    outcome, graph = trace(Replay(events, several[0]))
+    assert graph is not None
+    times = retimed(graph, several)
+    for row, priced in enumerate(several):
+        if times.holds[row]:
+            assert times.outcome(row, outcome) == replayed(events, priced)
+
+
 @settings(max_examples=300, deadline=None)
 @given(programs(), models(), st.data())
 def test_where_it_holds_it_is_the_replay(
@@ -97,12 +107,7 @@ def test_where_it_holds_a_dead_space_frees_what_it_freed(
     events = stream([{"kind": K["rdtsc"]}, {"kind": K["space_destroy"], "space": 2}], touches)
     model = changed("pentium4-672/native", {"tlb": {"entries": entries, "tagged": True}})
     several = [at_prices(model, {"rdtsc": cycles}) for cycles in (10**6, *prices)]
-    outcome, graph = trace(Replay(events, several[0]))
-    assert graph is not None
-    times = retimed(graph, several)
-    for row, priced in enumerate(several):
-        if times.holds[row]:
-            assert times.outcome(row, outcome) == replayed(events, priced)
+    are_replays_where_they_hold(events, several)
 
 
 @pytest.mark.parametrize(
@@ -265,12 +270,7 @@ def test_where_it_holds_at_one_moment_it_is_the_replay(
     model = free(changed(f"pentium4-672/{name}", {"tlb": {"entries": 2}}))
     prices = st.dictionaries(st.sampled_from(sorted(model.start().ticks)), st.sampled_from([0, 38, 76]), max_size=4)
     several = [at_prices(model, each) for each in data.draw(st.lists(prices, min_size=4, max_size=6))]
-    outcome, graph = trace(Replay(events, several[0]))
-    assert graph is not None
-    times = retimed(graph, several)
-    for row, priced in enumerate(several):
-        if times.holds[row]:
-            assert times.outcome(row, outcome) == replayed(events, priced)
+    are_replays_where_they_hold(events, several)
 
 
 def test_of_rows_after_a_change_the_first_of_each_virtual_cpu_is_checked() -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ROWS_THAT_PAY = 500_000
-"""Below, loading the compiler takes longer than it saves (benchmarks/speed.py)."""
+"""Below, no model takes more than some seconds without the compiler (docs/performance.md); compiling takes ten."""
 _OF_TIME = {"kind", "count", "user_ns", "kernel_ns"}
 _OF_SIGNALS = {"waits", "wait_latency_ns", "posts", "post_delay_ns"}
 _OF_REQUESTS = {"completion", "device", "size"}

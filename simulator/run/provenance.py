@@ -11,7 +11,7 @@ import numpy as np
 
 import simulator
 from simulator.earlier import code_hash
-from simulator.jobs import recording_hash
+from simulator.recordings import recording_hash
 from simulator.result import SCHEMA_VERSION
 from simulator.spec.build import Experiment
 from simulator.spec.library import root

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from simulator.costs import CostTable
 from simulator.earlier import code_hash, model_inputs, workload_inputs
 from simulator.errors import InputError, SpecError
-from simulator.jobs import recording_hash
 from simulator.model import CostModel
+from simulator.recordings import recording_hash
 from simulator.reprice import why_replay
 from simulator.spec.build import Experiment, Workload, rebuild, sweep_faults
 from simulator.spec.cost_model import CostSpec
