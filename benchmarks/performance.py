@@ -43,7 +43,7 @@ ENGINES: Mapping[str, Engine] = {
 }
 SLOW = {"reference": 10**5, "fast, plain": 10**6}
 """How many events a side that is slow is given at most."""
-ROUNDS = 3
+ROUNDS, SIDE_ROUNDS = 3, 9
 TABLES = 20_000
 SMALL = """\
 document: experiment
@@ -95,7 +95,7 @@ def side_by_side(folder: Path, events: int) -> dict[str, float]:
             "hardware VMM": lambda: fast.run(Replay(stream, three[2], rows=events)),
             "three models": lambda: fast.run_all([Replay(stream, model, rows=events) for model in three]),
         },
-        rounds=ROUNDS,
+        rounds=SIDE_ROUNDS,
     )
 
 
