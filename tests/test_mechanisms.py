@@ -212,6 +212,17 @@ def test_a_true_fault_is_followed_by_a_hidden_one_where_its_table_has_no_shadow(
     assert taken(chain, *outside) == {"true_fault": 1, "pte_set": 1, "hidden_fault": 1}
 
 
+@pytest.mark.parametrize("repair", ["pte_set", "pte_modify"])
+def test_an_access_that_faulted_finds_no_shadow_entry_whatever_the_shadow_held_before(repair: str) -> None:
+    """Entries cleared at pages that nobody told, and entries that forbid the access, let nothing through either."""
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, SHADOW)
+    again = [event("page_fault", page=512), event(repair, page=512)]
+    assert taken(chain, *again) == {"true_fault": 1, "drop_trace": 1, repair: 1, "hidden_fault": 1}
+    assert taken(chain, event("pte_clear"), *again)["hidden_fault"] == 1
+    assert taken(chain, SHADOW) == {}
+
+
 def test_a_shadow_root_found_again_costs_no_rebuild() -> None:
     """n spaces in turn: all are found again if as many roots are kept, none if one fewer is."""
     spaces, rounds = 4, 6

@@ -72,8 +72,8 @@ class ShadowPaging(Mechanism):
     of dead spaces still are. Emits:
 
     - ``true_fault``: a page fault that the guest's own tables cause; it is forwarded.
-    - ``hidden_fault``: a page of a ``touch`` has no shadow entry yet. So has one whose entry was just written to a
-      table without a shadow, when the faulting access is made again.
+    - ``hidden_fault``: a page of a ``touch`` has no shadow entry yet. So has one whose entry was just written where
+      the shadow did not follow (to a table without a shadow or a trace), when the faulting access is made again.
     - ``traced_pte_modify``, ``traced_pte_clear``, ``traced_pte_set``: a write to a traced table;
       ``traced_pte_set_only``: the last without ``eager_install``. ``pte_modify``, ``pte_clear``, ``pte_set``: a write
       to a table that is not traced, as natively.
@@ -248,10 +248,15 @@ class ShadowPaging(Mechanism):
         return range(max(first, event.page), min(first + faults, event.page + event.count))
 
     def _retry(self, event: Event, emit: Emit) -> None:
-        """Make faulting accesses again, after their entries were written to a table without a shadow."""
+        """Make faulting accesses again, after their entries were written where the shadow did not follow.
+
+        They faulted, so whatever the shadow holds of their pages does not let them through.
+        """
         again = self._made_again(event)
         if again:
-            self._touch(self._shadow(self._spaces.of(event), emit), again, emit)
+            shadow = self._shadow(self._spaces.of(event), emit)
+            shadow.entries.difference_update(again)
+            self._touch(shadow, again, emit)
             _, first, faults = self._faulting[event.vcpu]
             if again.stop == first + faults:
                 del self._faulting[event.vcpu]

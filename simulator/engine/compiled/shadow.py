@@ -298,12 +298,13 @@ def _made_again(m, v, kind, space, page, n):
 
 @compiled
 def _retry(m, v, kind, site, space, page, n):
-    """Make faulting accesses again, after their entries were written to a table without a shadow."""
+    """Make faulting accesses again, after their entries were written where the shadow did not follow."""
     first, end = _made_again(m, v, kind, space, page, n)
     if first == end:
         return 0
     slot, ticks = _shadow(m, v, kind, site, space)
-    ticks += _touch(m, v, kind, site, slot, first, end - first)
+    _remove_entries(m, slot, first, end - first)
+    ticks += _touch_all(m, v, kind, site, slot, first, end - first)
     if end == m[m[at.CPUS] + v * at.CPU_COLUMNS + at.FAULT_PAGE] + m[m[at.CPUS] + v * at.CPU_COLUMNS + at.FAULTS]:
         m[m[at.CPUS] + v * at.CPU_COLUMNS + at.FAULTING] = 0
     return ticks
