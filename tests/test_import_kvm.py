@@ -22,7 +22,7 @@ from simulator.workload.importers.kvm import import_kvm
 from simulator.workload.importers.kvm_reasons import NONE, REASONS, Info, reason_name
 from simulator.workload.importers.perf import ImportReport
 
-SAMPLES = sorted((Path(__file__).parent / "samples").glob("kvm-[ai]*.txt"))
+SAMPLES = sorted((Path(__file__).parent / "samples").glob("kvm-*.*.txt"))
 KERNEL = 0xFFFFFFFF81A3C0F2
 USER = 0x55D0C0A41B30
 
@@ -129,11 +129,42 @@ def test_a_sample_counts_each_exit(sample: Path, tmp_path: Path) -> None:
     assert sum(n for lines in counted for name, n in lines.items() if name.startswith(("kvm_exit", "exit "))) == exits
 
 
-def test_the_samples_and_their_unknown_reasons(tmp_path: Path) -> None:
-    unknown = {
-        path.name.split(".")[0]: imported(path, tmp_path)[2].unknown for path in SAMPLES if "ftrace" not in path.name
+def test_a_reason_that_nobody_knows_is_counted_by_name(tmp_path: Path) -> None:
+    unknown = {path.name.split(".")[0]: imported(path, tmp_path)[2].unknown for path in SAMPLES}
+    assert unknown == {"kvm-intel": {"exit reason NOT_A_REASON_YET": 1}, "kvm-exits": {}, "kvm-shadow": {}}
+    file = tmp_path / "t.txt"
+    file.write_text(trace("5 70 kvm_exit reason UNKNOWN (166) rip 0x1", "6 70 kvm_exit reason CPUID rip 0x1"))
+    assert imported(file, tmp_path)[2].unknown == {"exit reason UNKNOWN (166)": 1}
+
+
+@pytest.mark.parametrize("way", ["ftrace", "trace-cmd", "perf"])
+def test_a_guest_that_exits_a_known_number_of_times(way: str, tmp_path: Path) -> None:
+    """What workloads/kvm/scripts/exits.c says beside its loops, and the device's page and the ports that it names."""
+    stream, _, report = imported(SAMPLES[0].parent / f"kvm-exits.{way}.txt", tmp_path)
+    events = {name: n for name, n in report.events.items() if name not in {"host_interrupt", "interrupt"}}
+    assert events == {
+        "port_out": 20 + 1, "port_in": 10, "cpuid": 8, "msr_read": 6, "msr_write": 4, "mmio_write": 5, "mmio_read": 3,
+        "first_touch": 16 + 1, "halt": 2,
+    }  # fmt: skip
+    assert report.derived == {"interrupt": 2}, "each halt is ended by the program that runs the guest"
+    where = {(BY_CODE[row["kind"]].name, row["page"], row["number"]) for row in rows(stream)}
+    touched = {page for kind, page, _ in where if kind == "first_touch"}
+    assert touched == {1, *range(0x10, 0x20)}
+    others = {
+        each for each in where if each[0] in {"port_in", "port_out", "mmio_read", "mmio_write", "msr_read", "msr_write"}
     }
-    assert unknown == {"kvm-intel": {"exit reason NOT_A_REASON_YET": 1}, "kvm-amd": {"exit reason UNKNOWN (166)": 1}}
+    assert others == {
+        ("port_out", -1, 0x3F8), ("port_out", -1, 0xF4), ("port_in", -1, 0x3FD), ("mmio_read", 0xD0, -1),
+        ("mmio_write", 0xD0, -1), ("msr_read", -1, 0x1B), ("msr_write", -1, 0x3B),
+    }  # fmt: skip
+
+
+def test_other_tracepoints_of_kvm_are_no_unknown_lines(tmp_path: Path) -> None:
+    file = tmp_path / "t.txt"
+    lines = ["5 70 kvm_exit reason npf rip 0x1 info f d0008", "6 70 vcpu_match_mmio gva 0xd0008 gpa 0xd0008 Write GPA"]
+    file.write_text(trace(*lines))
+    _, _, report = imported(file, tmp_path)
+    assert (report.unknown, report.without_event["vcpu_match_mmio"]) == ({}, 1)
 
 
 def test_a_sample_replays_to_its_own_guest_time(sample: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from simulator.spec.build import load_workload
 from simulator.workload.importers.kvm_stat import computation_ns, read_kvm_stat, report, workload_text
 
 SAMPLE = Path(__file__).parent / "samples" / "kvm-stat-intel.txt"
+RECORDED = Path(__file__).parent / "samples" / "kvm-stat-amd.txt"
 HEAD = "             VM-EXIT    Samples  Samples%     Time%    Min Time    Max Time         Avg time\n\n"
 
 
@@ -56,6 +57,14 @@ def test_the_sample(tmp_path: Path) -> None:
     assert (found.without_event, found.unknown) == ({"PAUSE_INSTRUCTION": 440}, {"SOMETHING_NEW": 70})
     samples = [found.events, found.without_event, found.unknown]
     assert sum(sum(counts.values()) for counts in samples) - found.events["interrupt"] == 113_386
+
+
+def test_a_recorded_table_of_a_guest_that_exits_a_known_number_of_times(tmp_path: Path) -> None:
+    """As workloads/kvm/scripts/exits.c says: all but the last exit, after which there is no entry and so no time."""
+    events, _ = events_of(RECORDED.read_text(), tmp_path)
+    assert events["port_out"] + events["port_in"] == 20 + 10
+    assert events["msr_write"] + events["msr_read"] == 6 + 4
+    assert (events["cpuid"], events["halt"], events["first_touch"]) == (8, 2, 16 + 1 + 5 + 3)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -18,7 +18,7 @@ from simulator.workload.importers.perf import ImportReport
 
 def import_report(lines: ImportReport, header: Header, target: Path) -> View:
     """Show what became of each line of a recording; of exits, how long each took by reason."""
-    rows = [("events", name, f"{n:,}", "derived" if name in lines.derived else "") for name, n in lines.events.items()]
+    rows = [("events", name, f"{n:,}", _derived(lines.derived.get(name, 0), n)) for name, n in lines.events.items()]
     rows += [("lines without an event", name, f"{n:,}", "") for name, n in lines.without_event.items()]
     rows += [("UNKNOWN lines", name, f"{n:,}", "") for name, n in lines.unknown.items()]
     table = Grid((Column(""), Column("name"), Column("number", numeric=True), Column("")), rows)
@@ -32,6 +32,11 @@ def import_report(lines: ImportReport, header: Header, target: Path) -> View:
     exits = header.provenance.get("exits")
     parts = (grid_table("Imported", table), *((_exits_table(exits),) if exits else ()), *notes, text)
     return View(parts, {"out": str(target), **readable, **({"exits": exits} if exits else {})})
+
+
+def _derived(derived: int, events: int) -> str:
+    """Tell how many events no line told by itself."""
+    return "" if not derived else "derived" if derived == events else f"{derived:,} derived"
 
 
 def _exits_table(exits: Mapping[str, Mapping[str, int]]) -> Table:

@@ -64,7 +64,7 @@ FORMATS: dict[str, Format] = {
     "perf": Format("*.perf-script.txt", import_perf),
     "ftrace": Format("spin.[ft]*.txt", import_ftrace),
     "strace": Format("*.strace*.txt", import_strace),
-    "kvm": Format("kvm-[ai]*.txt", _stored(import_kvm)),
+    "kvm": Format("kvm-*.*.txt", _stored(import_kvm)),
     "perf-kvm-stat": Format("kvm-stat-*.txt", _kvm_stat),
     "csv": Format("*.csv", _stored(import_csv)),
     "jsonl": Format("*.jsonl", _stored(import_jsonl)),

@@ -126,7 +126,7 @@ class Reader:
             self._enter(line, number)
         elif line.event == "kvm_exit":
             self._exit(line, number)
-        elif not line.event.startswith("kvm_"):
+        elif not line.event.startswith(("kvm_", "vcpu_")):
             self.unknown[line.event] += 1
         else:
             self._detail(line)
