@@ -183,6 +183,23 @@ def test_a_command_begins_where_it_executes(recording: Recording) -> None:
     assert counts.own_lines == 2
 
 
+def test_switches_of_which_the_kernel_counts_some_are_told(recording: Recording) -> None:
+    recording.syscall(0, OWN, 0, 59)
+    for us in (1, 3, 8):
+        if us == 8:
+            recording.add(0, OWN, 7, "sched:sched_process_exec", f"filename=/x pid={OWN} old_pid={OWN}")
+        recording.switch(0, OWN, 0, us, "D")
+        recording.wake(0, 0, OWN, us + 1)
+        recording.switch(0, 0, OWN, us + 1.5)
+    recording.add(0, OWN, 20, "sched:sched_process_exit", f"comm=x pid={OWN} prio=120")
+    recording.switch(0, OWN, 0, 21, "D")
+    recording.wake(0, 0, OWN, 22)
+    recording.switch(0, 0, OWN, 23)
+    recording.switch(0, OWN, 0, 24, "Z")
+    _, counts = kept(recording, Who((), command=OWN))
+    assert (counts.switches, counts.ends, counts.at_edges) == (5, 1, 3)
+
+
 def test_a_stand_in_is_the_idle_task_and_its_idle_ticks_are_none(recording: Recording) -> None:
     recording.syscall(0, OWN, 0)
     recording.switch(0, OWN, LOOP, 1)

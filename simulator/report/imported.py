@@ -18,7 +18,9 @@ from simulator.workload.importers.perf import ImportReport
 
 def import_report(lines: ImportReport, header: Header, target: Path) -> View:
     """Show what became of each line of a recording; of exits, how long each took by reason."""
-    rows = [("events", name, f"{n:,}", _derived(lines.derived.get(name, 0), n)) for name, n in lines.events.items()]
+    rows = [
+        ("events", name, f"{n:,}", derived_in_words(lines.derived.get(name, 0), n)) for name, n in lines.events.items()
+    ]
     rows += [("lines without an event", name, f"{n:,}", "") for name, n in lines.without_event.items()]
     rows += [("UNKNOWN lines", name, f"{n:,}", "") for name, n in lines.unknown.items()]
     table = Grid((Column(""), Column("name"), Column("number", numeric=True), Column("")), rows)
@@ -34,8 +36,12 @@ def import_report(lines: ImportReport, header: Header, target: Path) -> View:
     return View(parts, {"out": str(target), **readable, **({"exits": exits} if exits else {})})
 
 
-def _derived(derived: int, events: int) -> str:
-    """Tell how many events no line told by itself."""
+def derived_in_words(derived: int, events: int) -> str:
+    """Tell how many events of a kind no line told by itself.
+
+    >>> derived_in_words(0, 5), derived_in_words(5, 5), derived_in_words(1, 1210)
+    ('', 'derived', '1 derived')
+    """
     return "" if not derived else "derived" if derived == events else f"{derived:,} derived"
 
 

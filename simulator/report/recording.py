@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from simulator.report.imported import derived_in_words
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_percent, human_seconds
 from simulator.report.view import View
 from simulator.workload.recorder import implied
@@ -41,7 +42,7 @@ def _events(recording: Recording) -> Table:
     seconds = _seconds(recording)
     ordered = sorted(recording.report.events.items(), key=lambda item: (-item[1], item[0]))
     rows = [
-        (name, f"{n:,}", human_count(round(n / seconds)) if seconds else "", "derived" * (name in derived))
+        (name, f"{n:,}", human_count(round(n / seconds)) if seconds else "", derived_in_words(derived.get(name, 0), n))
         for derived in [recording.report.derived]
         for name, n in ordered
     ]
@@ -78,6 +79,12 @@ def _notes(recording: Recording) -> Iterator[str]:
         yield f"not recorded, as this kernel has no {', '.join(names)}: {without}"
     for kind, reason in recording.unchecked.items():
         yield f"{kind} could not be checked against the kernel's counter: {reason}"
+    counted, found = recording.checks.get("context_switch", (0, 0))
+    if kept.at_edges and found > counted + 1:
+        yield (
+            f"{kept.at_edges:,} context switches came while the command was being loaded or tasks ended: of these the "
+            "kernel counts some"
+        )
     if kept.lost:
         yield f"{kept.lost:,} of {kept.read + kept.lost:,} events were lost, and are missing here"
     if kept.others_ns:

@@ -17,11 +17,12 @@ class Kept:
 
     ``lines`` are kept, of ``read``, and ``own_lines`` of them are of tasks of the program; ``lost`` events never
     reached the file. ``switches`` counts how often a task of the program gave up its CPU, ``ends`` how often for good,
-    ``preempted`` how often it had to give way to others, and ``unseen`` how often a CPU came to such a task with no
-    switch to it in the recording. By number of the CPU, in nanoseconds: ``times`` of the kept lines; ``others``, the
-    times (first and last moment) for which it ran somebody else, from the program's first line on; ``delays``, when a
-    task of the program came to it at last, and for how long others had kept it although the task could run; ``idle``,
-    the times for which it is known to have done nothing.
+    ``at_edges`` how often while its program was not loaded yet or it ended, ``preempted`` how often it had to give way
+    to others, and ``unseen`` how often a CPU came to such a task with no switch to it in the recording. By number of
+    the CPU, in nanoseconds: ``times`` of the kept lines; ``others``, the times (first and last moment) for which it ran
+    somebody else, from the program's first line on; ``delays``, when a task of the program came to it at last, and for
+    how long others had kept it although the task could run; ``idle``, the times for which it is known to have done
+    nothing.
     """
 
     lines: int = 0
@@ -30,6 +31,7 @@ class Kept:
     lost: int = 0
     switches: int = 0
     ends: int = 0
+    at_edges: int = 0
     preempted: int = 0
     unseen: int = 0
     times: dict[int, array[int]] = field(default_factory=dict)

@@ -56,6 +56,7 @@ class Program:
         self.seen: set[int] = set()
         self._everyone = who.tasks is None
         self._command = who.command
+        self._at_edges = {who.command}  # tasks whose program is not loaded yet, or that end
         self._own = set(who.tasks or ())
         self._kernel = set(who.kernel)
         self._working = set(who.kernel) if who.tasks is None else set()
@@ -73,6 +74,8 @@ class Program:
             "sched:sched_waking": self._wake,
             "sched:sched_wakeup_new": self._wake,
             "sched:sched_process_fork": self._fork,
+            "sched:sched_process_exec": self._exec,
+            "sched:sched_process_exit": self._exit,
             "raw_syscalls:sys_enter": self._syscall,
             "tlb:tlb_flush": self._flush,
             "block:block_rq_issue": self._issue,
@@ -232,6 +235,7 @@ class Program:
         if self._is_own(before) and self._begun and self._since <= line.now <= self._until:
             self.kept.switches += 1
             self.kept.ends += switch.prev_state.startswith(DEAD_STATES)
+            self.kept.at_edges += before in self._at_edges and not switch.prev_state.startswith(DEAD_STATES)
             self.kept.preempted += is_others and switch.prev_state.startswith("R")
             cpu.process = self._processes.get(before, before)
         if switch.prev_state.startswith("R"):
@@ -291,6 +295,14 @@ class Program:
             self._own.add(child)
         else:
             self._own.discard(child)
+        return self._any(line)
+
+    def _exec(self, line: Line) -> list[str]:
+        self._at_edges.discard(line.tid)
+        return self._any(line)
+
+    def _exit(self, line: Line) -> list[str]:
+        self._at_edges.add(line.tid)
         return self._any(line)
 
     def _syscall(self, line: Line) -> list[str]:
