@@ -199,7 +199,9 @@ def _check(kept: Kept, request: Request) -> None:
             "(--duration), or allow it (--most-lost)"
         )
     if not kept.lines:
-        raise RunError(f"nothing of the program was recorded, in {kept.read:,} events of the machine")
+        raise RunError(
+            f"nothing of the program was recorded, in {kept.read:,} events of the machine: it did not run in that time"
+        )
 
 
 def _percent(part: int, whole: int) -> str:
