@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from plot_texts import assert_apart
 from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames, Row, many, nanobenchmarks
 
 from simulator.analysis.sensitivity import Sensitivity, Swing
@@ -415,34 +415,6 @@ def test_kinds_that_meet_have_different_colours() -> None:
     colours = [style.event_style(kind).colour for kind in kinds]
     assert all(one != other for one, other in itertools.pairwise(colours))
     assert kinds[0] == "port_in"
-
-
-def assert_apart(page: Figure) -> None:
-    """Check that no text overlaps another or leaves the figure, and that none is too small for print."""
-    page.draw_without_rendering()
-    whole = page.bbox
-    boxes = []
-    for shown in _texts(page):
-        assert shown.get_fontsize() >= 7
-        box = shown.get_window_extent()
-        assert box.x0 >= -1 and box.x1 <= whole.x1 + 1 and box.y0 >= -1 and box.y1 <= whole.y1 + 1, shown.get_text()
-        if shown.get_rotation() in {0, 90}:
-            boxes.append((shown.get_text(), box))
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
-        assert apart, f"{one!r} overlaps {other!r}"
-
-
-def _texts(page: Figure) -> Iterator[Any]:
-    yield from page.texts
-    yield from page.legends[0].get_texts()
-    for axes in page.axes:
-        candidates = [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            labels = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=False)
-            candidates += [label for place, label in labels if low <= place <= high]
-        yield from (one for one in candidates if one.get_text() and one.get_visible())
 
 
 def _legend(page: Figure) -> list[str]:

@@ -29,7 +29,7 @@ from simulator.report.plots.figure import (
     text_beside,
     whisker_handle,
 )
-from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, MODEL_STYLES, PAGE_HEIGHT, SINGLE_COLUMN, Style, settings
+from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, PAGE_HEIGHT, SINGLE_COLUMN, Style, model_style, settings
 from simulator.report.plots.text import inches, lines, widest
 from simulator.report.tables import human_ratio
 
@@ -79,7 +79,7 @@ def compared(title: str, found: Compared) -> list[Figure]:
     if not differing:
         return []
     ratios = differing
-    styles = {label: MODEL_STYLES[n % len(MODEL_STYLES)] for n, label in enumerate(found.labels) if n}
+    styles = {label: model_style(n) for n, label in enumerate(found.labels) if n}
     bars = _Slowdown(Sheet(SINGLE_COLUMN, title, handles(styles)), ratios, {}, {}, styles, found.labels[0])
     with settings():
         sizes = [bars.size(case) for case in ratios]
