@@ -246,6 +246,7 @@ def test_names_that_do_not_fit_side_by_side_are_aslant() -> None:
         ("performance", 11, 3, 1),
         ("performance", 10, 8, 2),
         ("cost-per-event", 6, 8, 2),
+        ("blame", 5, 20, 1),
     ],
 )
 def test_many_models_and_workloads_take_pages_that_are_legible(
@@ -260,6 +261,28 @@ def test_many_models_and_workloads_take_pages_that_are_legible(
     assert_apart(page)
 
 
+def test_sources_that_do_not_fit_on_a_page_go_to_the_next_on_the_same_axis() -> None:
+    models = ["native", *(f"vmm-{n}" for n in range(9))]
+    events = ("syscall", "page_fault", "pte_set", "pte_clear", "interrupt", "halt", "port_in", "port_out")
+    costs = [(model, event, 9 + (m + 1) * n) for m, model in enumerate(models) for n, event in enumerate(events)]
+    drawn = Frames([("w", model, "", event, cost) for model, event, cost in costs]).draw("overhead-by-source")
+    assert len(drawn) == 2
+    sources = [label.get_text() for _, page in drawn for label in page.axes[0].get_yticklabels()]
+    assert sorted(sources) == sorted(set(events) - {"syscall"})
+    assert len({page.axes[0].get_xlim()[0] for _, page in drawn}) == 1
+    for _, page in drawn:
+        assert page.get_figheight() <= style.PAGE_HEIGHT
+        assert_apart(page)
+
+
+def test_a_name_in_a_legend_that_is_longer_than_the_plot_is_broken() -> None:
+    name = "results/of-a-long-name/with-many-parts/that-is-wider-than-a-column-of-text"
+    [(_, page)] = Frames([("a", model, "", "halt", 3) for model in ("native", name)]).draw("slowdown")
+    [entry] = _legend(page)
+    assert entry.replace("\n", "") == name
+    assert_apart(page)
+
+
 def test_a_page_holds_what_fits_and_at_least_one() -> None:
     cases = [data.Case(name, "") for name in "abcd"]
     assert figure.pages(cases, [1, 2, 9, 1], 3) == [cases[:2], cases[2:3], cases[3:]]
@@ -267,7 +290,7 @@ def test_a_page_holds_what_fits_and_at_least_one() -> None:
 
 
 def test_pages_without_end_are_cut_off_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    endless = figure.Picture([[]] * (plots.MAX_PAGES + 2), lambda cases: Figure(figsize=(0.1, 0.1)))
+    endless = figure.Picture([lambda: Figure(figsize=(0.1, 0.1))] * (plots.MAX_PAGES + 2))
     monkeypatch.setattr(plots, "PLOTS", {"endless": lambda inputs: endless})
     written = Frames([]).bundle(["endless"], tmp_path)
     assert len(written.paths) == 2 * plots.MAX_PAGES

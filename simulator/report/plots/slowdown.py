@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
@@ -60,7 +60,8 @@ def slowdown(inputs: Inputs) -> Picture:
     sheet = Sheet(SINGLE_COLUMN, f"{inputs.title} – total time", legend)
     bars = _Slowdown(sheet, ratios, marks, bounds, styles, inputs.baseline or "the baseline")
     sizes = [bars.size(case) for case in ratios]
-    return Picture(pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH), bars.draw)
+    shared = pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH)
+    return Picture([partial(bars.draw, cases) for cases in shared])
 
 
 def compared(title: str, found: Compared) -> list[Figure]:

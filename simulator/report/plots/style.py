@@ -117,14 +117,14 @@ def event_style(event: str) -> Style:
 
 
 def model_style(index: int) -> Style:
-    """Return the style of the model at a place: colours come again after eight, each with its next hatch.
+    """Return the style of the model at a place: colours come again after eight, each with another hatch.
 
     >>> len({model_style(index) for index in range(64)})
     64
     """
     again, place = divmod(index, len(_MODEL_STYLES))
     colour, first = _MODEL_STYLES[place]
-    return Style(colour, _HATCHES[(first + again) % len(_HATCHES)])
+    return Style(colour, _HATCHES[(first + 3 * again) % len(_HATCHES)])
 
 
 def model_styles(models: Sequence[str]) -> dict[str, Style]:
