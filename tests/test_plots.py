@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from plot_texts import assert_apart
+from plot_texts import assert_apart, texts
 from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames, Row, many, nanobenchmarks
 
 from simulator.analysis.sensitivity import Sensitivity, Swing
@@ -272,6 +272,16 @@ def test_sources_that_do_not_fit_on_a_page_go_to_the_next_on_the_same_axis() -> 
     assert len({page.axes[0].get_xlim()[0] for _, page in drawn}) == 1
     for _, page in drawn:
         assert page.get_figheight() <= style.PAGE_HEIGHT
+        assert_apart(page)
+
+
+def test_a_point_of_a_sweep_over_models_is_written_whole() -> None:
+    point = "models.hardware-vmm=lookahead/nested-paging; models.software-vmm=pentium4-672/software-vmm"
+    frames = Frames([("forkwait-500", model, point, "halt", 9 + len(model)) for model in ("native", "software-vmm")])
+    for name in ("slowdown", "blame", "performance", "time-by-event"):
+        [(_, page)] = frames.draw(name)
+        shown = [text.get_text().replace("\n", "").replace(" ", "") for text in texts(page)]
+        assert any(point.replace(" ", "") in text for text in shown), name
         assert_apart(page)
 
 

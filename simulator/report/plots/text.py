@@ -30,11 +30,11 @@ def lines(texts: Iterable[str]) -> int:
     return max(text.count("\n") for text in texts) + 1
 
 
-def wrap(text: str, room: float, most: int = 6) -> str:
+def wrap(text: str, room: float, most: int = 8) -> str:
     """Break a name into lines that fit into so many inches, after the separators of its parts if that is enough.
 
-    A part that is too long by itself is broken after hyphens and underscores, and in the middle of a word if need be.
-    A name that takes more than ``most`` lines loses its middle.
+    A part that is too long by itself is broken after hyphens, underscores and dots, and in the middle of a word if need
+    be. Of a name that takes more than ``most`` lines the last one loses its middle.
 
     >>> wrap("compile-2files-j2", 0.5), wrap("hardware-vmm: vm_exit", 0.9)
     ('compile-\\n2files-j2', 'hardware-vmm:\\nvm_exit')
@@ -53,11 +53,11 @@ def wrap(text: str, room: float, most: int = 6) -> str:
 
 def _pieces(text: str, room: float) -> Iterator[str]:
     """Yield the parts of a name between which it may be broken."""
-    for part in re.findall(r"[^/,;:=. ]+[/,;:=. ]*|[/,;:=. ]+", text):
+    for part in re.findall(r"[^/,;:= ]+[/,;:= ]*|[/,;:= ]+", text):
         if inches(part.rstrip()) <= room:
             yield part
             continue
-        for word in re.findall(r"[^-_]+[-_]*|[-_]+", part):
+        for word in re.findall(r"[^-_.]+[-_.]*|[-_.]+", part):
             yield from [word] if inches(word.rstrip()) <= room else word
 
 
