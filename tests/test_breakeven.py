@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
+from math import ceil, floor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import test_engine_equality
 import test_reprice
@@ -21,10 +24,12 @@ from simulator.analysis.evaluate import Evaluator, with_costs
 from simulator.analysis.frontier import frontier
 from simulator.analysis.lines import Line, MaxMin, between, difference
 from simulator.analysis.parameter import parameter
+from simulator.analysis.planes import Piece, Place, Plane, equal
 from simulator.analysis.sensitivity import sensitivity
 from simulator.analysis.sobol import sobol
 from simulator.costs import CostTable
 from simulator.errors import InputError, SpecError
+from simulator.report.plots import whatif as pictures
 from simulator.spec.build import Experiment, load_experiment
 from simulator.spec.library import root
 from simulator.stream import AS_RECORDED
@@ -278,6 +283,78 @@ def test_a_frontier_is_where_replays_take_the_same_time(tmp_path: Path) -> None:
         nearest = tuple(round(value / each.step) * each.step for value, each in zip(place, moved, strict=True))
         first, second = (evaluator.seconds(model, nearest) for model in models)
         assert abs(first - second) * 3_800_000_000_000 <= 1300, "a tick for each event"
+    zero = Fraction(0)
+    assert result.pieces == (((zero, corner[1]), corner), ((corner[0], zero), corner)), "the corner lies inside a cell"
+    [*_, drawn] = pictures.frontier(result).axes[0].collections
+    paths = drawn.get_paths()
+    assert [np.asarray(path.vertices).tolist() for path in paths] == [
+        [list(map(float, end)) for end in p] for p in result.pieces
+    ]
+
+
+PLANES = st.lists(st.builds(Plane, *[st.integers(-9, 9).map(Fraction)] * 3), min_size=1, max_size=4)
+
+
+@given(PLANES, PLANES, st.integers(0, 6), st.integers(0, 6))
+def test_a_frontier_of_planes_is_all_of_it_and_nothing_else(
+    mine: list[Plane], theirs: list[Plane], x: int, y: int
+) -> None:
+    """Each place on a piece is one where the greatest are equal; where signs differ, a piece lies between."""
+    low, high = (Fraction(0), Fraction(0)), (Fraction(6), Fraction(6))
+
+    def gap(place: Place) -> Fraction:
+        return max(plane.at(place) for plane in mine) - max(plane.at(place) for plane in theirs)
+
+    ways = Fraction(0), Fraction(1, 3), Fraction(1)
+    pieces = equal(mine, theirs, low, high)
+    for a, b in pieces:
+        assert a < b
+        assert all(0 <= value <= 6 for value in (*a, *b))
+        assert not any(gap((a[0] + w * (b[0] - a[0]), a[1] + w * (b[1] - a[1]))) for w in ways)
+    for a, b in pairwise([(Fraction(x), Fraction(n)) for n in range(7)]):
+        if gap(a) * gap(b) < 0:
+            assert any(_meets_upright(piece, a, b) for piece in pieces)
+    for a, b in pairwise([(Fraction(n), Fraction(y)) for n in range(7)]):
+        if gap(a) * gap(b) < 0:
+            turned = [((p[1], p[0]), (q[1], q[0])) for p, q in pieces]
+            assert any(_meets_upright(piece, (a[1], a[0]), (b[1], b[0])) for piece in turned)
+
+
+def _meets_upright(piece: Piece, a: Place, b: Place) -> bool:
+    """Whether a straight piece meets the line between two places one above the other."""
+    p, q = sorted(piece)
+    if not p[0] <= a[0] <= q[0]:
+        return False
+    if p[0] == q[0]:
+        return p[1] <= b[1] and a[1] <= q[1]
+    return a[1] <= p[1] + (q[1] - p[1]) * (a[0] - p[0]) / (q[0] - p[0]) <= b[1]
+
+
+def test_a_frontier_with_waits_is_closed_in_on_by_replays(write: Callable[..., Experiment]) -> None:
+    """Each crossing lies between two neighbouring steps at which replays come out otherwise; pieces join all of them."""
+    experiment = waiting(write())
+    moved = [
+        parameter(experiment, "models.hardware-vmm.costs.emulate_port_in", ("0 x", "20 x")),
+        parameter(experiment, "models.software-vmm.costs.{access_virtual_chipset,syscall}", ("0 x", "20 x")),
+    ]
+    evaluator = Evaluator(experiment, "w", moved)
+    models = ("software-vmm", "hardware-vmm")
+    result = frontier(evaluator, models, 5)
+    assert result.why_replayed
+    assert len(result.crossings) > 3
+
+    def gap(x: Fraction, y: Fraction) -> Fraction:
+        first, second = (evaluator.seconds(model, (x, y)) for model in models)
+        return first - second
+
+    for x, y in result.crossings:
+        upright = x in result.values[0]
+        step = moved[upright].step
+        value = (y if upright else x) / step
+        ends = [((x, k * step) if upright else (k * step, y)) for k in (floor(value), ceil(value))]
+        assert gap(*ends[0]) * gap(*ends[1]) <= 0
+    ends_of_pieces = {end for piece in result.pieces for end in piece}
+    assert ends_of_pieces == set(result.crossings)
 
 
 @given(*[st.lists(st.tuples(st.integers(-20, 20), st.integers(-5, 5)), min_size=1, max_size=4)] * 2, st.integers(1, 30))

@@ -15,8 +15,8 @@ import support
 from command_line import EXPERIMENT, MODEL, WORKLOAD, vmmsim
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plot_texts import assert_apart
 from support import K, simple_model, stream
-from test_plots import assert_apart
 from test_reprice import FULL, KINDS, prices, programs, tables, with_costs, workload
 
 from simulator.analysis.differences import differences

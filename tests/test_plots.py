@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from plot_texts import assert_apart, texts
 from report_frames import MHZ, NANOBENCHMARKS, NATIVE_SOFTWARE_HARDWARE, Frames, Row, many, nanobenchmarks
 
 from simulator.analysis.sensitivity import Sensitivity, Swing
@@ -246,6 +246,7 @@ def test_names_that_do_not_fit_side_by_side_are_aslant() -> None:
         ("performance", 11, 3, 1),
         ("performance", 10, 8, 2),
         ("cost-per-event", 6, 8, 2),
+        ("blame", 5, 20, 1),
     ],
 )
 def test_many_models_and_workloads_take_pages_that_are_legible(
@@ -260,6 +261,38 @@ def test_many_models_and_workloads_take_pages_that_are_legible(
     assert_apart(page)
 
 
+def test_sources_that_do_not_fit_on_a_page_go_to_the_next_on_the_same_axis() -> None:
+    models = ["native", *(f"vmm-{n}" for n in range(9))]
+    events = ("syscall", "page_fault", "pte_set", "pte_clear", "interrupt", "halt", "port_in", "port_out")
+    costs = [(model, event, 9 + (m + 1) * n) for m, model in enumerate(models) for n, event in enumerate(events)]
+    drawn = Frames([("w", model, "", event, cost) for model, event, cost in costs]).draw("overhead-by-source")
+    assert len(drawn) == 2
+    sources = [label.get_text() for _, page in drawn for label in page.axes[0].get_yticklabels()]
+    assert sorted(sources) == sorted(set(events) - {"syscall"})
+    assert len({page.axes[0].get_xlim()[0] for _, page in drawn}) == 1
+    for _, page in drawn:
+        assert page.get_figheight() <= style.PAGE_HEIGHT
+        assert_apart(page)
+
+
+def test_a_point_of_a_sweep_over_models_is_written_whole() -> None:
+    point = "models.hardware-vmm=lookahead/nested-paging; models.software-vmm=pentium4-672/software-vmm"
+    frames = Frames([("forkwait-500", model, point, "halt", 9 + len(model)) for model in ("native", "software-vmm")])
+    for name in ("slowdown", "blame", "performance", "time-by-event"):
+        [(_, page)] = frames.draw(name)
+        shown = [text.get_text().replace("\n", "").replace(" ", "") for text in texts(page)]
+        assert any(point.replace(" ", "") in text for text in shown), name
+        assert_apart(page)
+
+
+def test_a_name_in_a_legend_that_is_longer_than_the_plot_is_broken() -> None:
+    name = "results/of-a-long-name/with-many-parts/that-is-wider-than-a-column-of-text"
+    [(_, page)] = Frames([("a", model, "", "halt", 3) for model in ("native", name)]).draw("slowdown")
+    [entry] = _legend(page)
+    assert entry.replace("\n", "") == name
+    assert_apart(page)
+
+
 def test_a_page_holds_what_fits_and_at_least_one() -> None:
     cases = [data.Case(name, "") for name in "abcd"]
     assert figure.pages(cases, [1, 2, 9, 1], 3) == [cases[:2], cases[2:3], cases[3:]]
@@ -267,7 +300,7 @@ def test_a_page_holds_what_fits_and_at_least_one() -> None:
 
 
 def test_pages_without_end_are_cut_off_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    endless = figure.Picture([[]] * (plots.MAX_PAGES + 2), lambda cases: Figure(figsize=(0.1, 0.1)))
+    endless = figure.Picture([lambda: Figure(figsize=(0.1, 0.1))] * (plots.MAX_PAGES + 2))
     monkeypatch.setattr(plots, "PLOTS", {"endless": lambda inputs: endless})
     written = Frames([]).bundle(["endless"], tmp_path)
     assert len(written.paths) == 2 * plots.MAX_PAGES
@@ -415,34 +448,6 @@ def test_kinds_that_meet_have_different_colours() -> None:
     colours = [style.event_style(kind).colour for kind in kinds]
     assert all(one != other for one, other in itertools.pairwise(colours))
     assert kinds[0] == "port_in"
-
-
-def assert_apart(page: Figure) -> None:
-    """Check that no text overlaps another or leaves the figure, and that none is too small for print."""
-    page.draw_without_rendering()
-    whole = page.bbox
-    boxes = []
-    for shown in _texts(page):
-        assert shown.get_fontsize() >= 7
-        box = shown.get_window_extent()
-        assert box.x0 >= -1 and box.x1 <= whole.x1 + 1 and box.y0 >= -1 and box.y1 <= whole.y1 + 1, shown.get_text()
-        if shown.get_rotation() in {0, 90}:
-            boxes.append((shown.get_text(), box))
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
-        assert apart, f"{one!r} overlaps {other!r}"
-
-
-def _texts(page: Figure) -> Iterator[Any]:
-    yield from page.texts
-    yield from page.legends[0].get_texts()
-    for axes in page.axes:
-        candidates = [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            labels = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=False)
-            candidates += [label for place, label in labels if low <= place <= high]
-        yield from (one for one in candidates if one.get_text() and one.get_visible())
 
 
 def _legend(page: Figure) -> list[str]:

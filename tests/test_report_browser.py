@@ -562,6 +562,43 @@ def test_plots_have_the_colours_of_the_page(driver: webdriver.Chrome, still: Pat
     assert (light, dark) == (["#1b1f24"], ["#e6e9ed"])
 
 
+def test_names_and_values_beside_bars_are_whole_in_a_narrow_window(driver: webdriver.Chrome, tmp_path: Path) -> None:
+    names = ["native", *(f"machines/of-2006/{kind}-vmm-with-a-long-name" for kind in ("software", "hardware"))]
+    models = "".join(
+        f"  {name}: pentium4-672/{name.partition('-vmm')[0].rpartition('/')[2]}-vmm\n" for name in names[1:]
+    )
+    (tmp_path / "e.yaml").write_text(
+        "document: experiment\ntitle: long names\nworkloads: [nanobenchmarks/pte-set]\nbaseline: native\n"
+        f"models:\n  native: pentium4-672/native\n{models}"
+    )
+    run(tmp_path, "e.yaml", "--out", "out")
+    size = driver.get_window_size()
+    driver.set_window_size(500, 900)
+    try:
+        page = browser.Page(driver, tmp_path / "out" / "report.html")
+        page.settle()
+        texts = page.script(
+            """const found = [];
+            const walk = (node, edge) => {
+              if (node.localName === "svg") edge = node.getBoundingClientRect();
+              if (node.localName === "text") {
+                const box = node.getBoundingClientRect();
+                found.push([node.textContent, box.left - edge.left, edge.right - box.right]);
+              }
+              for (const child of [...(node.shadowRoot?.children || []), ...node.children]) walk(child, edge);
+            };
+            walk(document.getElementById("slowdown-plot"));
+            return found;"""
+        )
+    finally:
+        driver.set_window_size(size["width"], size["height"])
+    shown = "".join(text for text, _, _ in texts)
+    assert all(name.replace(" ", "") in shown.replace(" ", "") for name in names)
+    assert any(text.endswith("×") for text, _, _ in texts)
+    assert [text for text, left, right in texts if text and min(left, right) < 0] == []
+    assert page.errors() == []
+
+
 def test_what_costs_nothing_by_definition_has_no_slider(driver: webdriver.Chrome, tmp_path: Path) -> None:
     touch = STILL.replace("{syscall: 40}", "{syscall: 40}, {first_touch: 3}")
     (tmp_path / "e.yaml").write_text(touch)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plot_texts import assert_apart
 from support import K, stream
-from test_plots import assert_apart
 
 from simulator.errors import InputError, StreamError
 from simulator.events import BY_CODE, COMPUTE_KINDS, KINDS

@@ -247,14 +247,16 @@ def _brackets(difference: Callable[[int], Fraction], places: list[int]) -> list[
     return sorted([*found, *zeros])
 
 
-def closed_in(difference: Callable[[int], Fraction], a: int, b: int) -> tuple[int, int]:
+def closed_in(difference: Callable[[int], Fraction], a: int, b: int, most: int | None = None) -> tuple[int, int]:
     """Return the neighbours between which a difference changes its sign, or the place where it is zero, twice.
 
     Of each two steps one goes to where a straight line would be zero, and one to the middle: few where it is straight,
-    and never more than twice those of a bisection.
+    and never more than twice those of a bisection. After ``most`` steps places may remain between the two returned.
     """
     halve = False
-    while b - a > 1:
+    steps = 0
+    while b - a > 1 and steps != most:
+        steps += 1
         at_a, at_b = difference(a), difference(b)
         middle = (a + b) // 2 if halve else a + round(at_a * (b - a) / (at_a - at_b))
         middle = min(max(middle, a + 1), b - 1)

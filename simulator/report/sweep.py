@@ -131,20 +131,19 @@ def _totals(result: Result, path: Path) -> dict[str, Any]:
 def _draw(result: Result, folder: Path) -> list[str]:
     from simulator.report.plots import NothingToDrawError, save
     from simulator.report.plots.style import settings
-    from simulator.report.plots.sweep import MAX_PANELS, SweepPlot
+    from simulator.report.plots.sweep import SweepPlot
 
     about = result.metadata["sweep"]
     coordinates = {entry["point"]: entry["coordinates"] for entry in about["points"]}
     plot = SweepPlot(result.title, result.totals, coordinates, about["over"], about["combine"] == "zip")
     try:
         with settings():
-            figure = plot.draw()
+            figure, notes = plot.draw()
     except NothingToDrawError as nothing:
         return [f"no plot: {nothing}"]
     folder.mkdir()
     save(figure, folder / "sweep")
-    workloads = len({row.workload for row in result.totals})
-    return [f"the plot shows {MAX_PANELS} of {workloads} workloads"] if workloads > MAX_PANELS else []
+    return notes
 
 
 def sweep_table(result: Result) -> Table:

@@ -175,7 +175,7 @@ def frontier_view(found: Frontier) -> View:
     else:
         parts = (grid_table(head, Grid(columns, rows)),)
     if found.why_replayed:
-        parts += (f"by {_made(found)} on a grid, with straight lines between, as {found.why_replayed}",)
+        parts += (f"by {_made(found)}, on the lines of a grid and straight between, as {found.why_replayed}",)
     data = {
         "workload": found.workload,
         "models": list(found.models),

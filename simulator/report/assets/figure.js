@@ -19,6 +19,18 @@ const label = (text) => text.replace(/\$\$/g, "$\u200b$").replace(/\\(?=[[(])/g,
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 
+/* The name of a model as its row has it: a long one in two lines, broken after the separator nearest to its middle. */
+function rowName(text) {
+  const name = label(text);
+  if (name.length <= 28) return name;
+  const places = [...name.matchAll(/[-_/,;:=. ]+/g)].map((found) => found.index + found[0].length);
+  const inside = places.filter((place) => place < name.length);
+  if (!inside.length) return name;
+  const far = (place) => Math.abs(place - name.length / 2);
+  const place = inside.reduce((best, next) => (far(next) < far(best) ? next : best));
+  return `${name.slice(0, place).trimEnd()}\n${name.slice(place)}`;
+}
+
 class Figure {
   constructor(element, options) {
     this.element = element;
@@ -114,6 +126,9 @@ class Figure {
 
 /* A figure with a bar for each model of one workload, from top to bottom. */
 class ModelBars extends Figure {
+  static #LETTER = 7.5; // pixels, of the widest letters of 12 pixels high
+  static #USUAL = 480; // pixels between the axes, until they have been laid out
+
   constructor(element, options) {
     super(element, {
       x_range: new Bokeh.Range1d({start: 0, end: 1}),
@@ -121,6 +136,22 @@ class ModelBars extends Figure {
       ...options,
     });
     this.figure.yaxes[0].axis_line_color = null;
+    this.reach = () => 1;
+    this.figure.properties.inner_width.change.connect(() => this.stretch());
+  }
+
+  /* The axis ends beyond the least given, and beyond each text beside a bar, however narrow the figure is. */
+  endBeyond(texts, offset, least) {
+    this.reach = (room) => {
+      const ends = texts.map(({x, text}) => x / Math.max(0.3, 1 - (offset + 4 + ModelBars.#LETTER * text.length) / room));
+      return Math.max(least, ...ends) || 1;
+    };
+    this.stretch();
+  }
+
+  stretch() {
+    const inner = this.figure.properties.inner_width;
+    this.figure.x_range.end = this.reach((!inner.is_unset && inner.get_value()) || ModelBars.#USUAL);
   }
 
   /*
@@ -167,10 +198,11 @@ class ModelBars extends Figure {
   }
 
   rows(priced) {
-    const names = priced.map((one) => label(one.run.model.name)).reverse();
+    const names = priced.map((one) => rowName(one.run.model.name)).reverse();
     if (JSON.stringify(this.figure.y_range.factors) !== JSON.stringify(names)) {
       this.figure.y_range.factors = names;
-      this.figure.height = 30 * names.length + 62;
+      const pitch = names.some((name) => name.includes("\n")) ? 36 : 30;
+      this.figure.height = pitch * names.length + 62;
     }
   }
 }

@@ -55,20 +55,18 @@ class TimePlot extends ModelBars {
     );
     const busy = (one) => time.at(one.seconds.busy);
     const asRun = (one) => time.at(Pricing.inSeconds(one.run.asRun.busy, one.run.model.mhz));
-    Figure.fill(
-      this.ends,
-      priced.map((one) => ({
-        model: label(one.run.model.name),
-        x: Math.max(busy(one), asRun(one)),
-        text: `${one.isAbout ? "≈ " : ""}${Exact.seconds(one.seconds.busy)}`,
-      })),
-    );
+    const ends = priced.map((one) => ({
+      model: rowName(one.run.model.name),
+      x: Math.max(busy(one), asRun(one)),
+      text: `${one.isAbout ? "≈ " : ""}${Exact.seconds(one.seconds.busy)}`,
+    }));
+    Figure.fill(this.ends, ends);
     const moved = priced.filter((one) => one.moved);
     Figure.fill(
       this.marks,
-      moved.map((one) => ({model: label(one.run.model.name), x: asRun(one)})),
+      moved.map((one) => ({model: rowName(one.run.model.name), x: asRun(one)})),
     );
-    this.figure.x_range.end = Math.max(...priced.map(busy), ...this.marks.data.x) * 1.2 || 1;
+    this.endBeyond(ends, 6, 1.05 * Math.max(...this.marks.data.x));
     this.#explain(kept, named.length > kept.length, by, moved.length > 0);
     this.describe(
       `Busy time by ${by}: ${priced.map((one) => `${one.run.model.name} ${Exact.seconds(one.seconds.busy)}`).join(", ")}`,
@@ -102,7 +100,7 @@ class TimePlot extends ModelBars {
       );
       before += ticks;
       return {
-        model: label(one.run.model.name),
+        model: rowName(one.run.model.name),
         left,
         right,
         name,
@@ -167,36 +165,28 @@ class SlowdownPlot extends ModelBars {
       const mine = known.filter((one) => one.run.model.name === name);
       ModelBars.fillBars(
         bars,
-        mine.map((one) => ({model: label(name), left: 0, right: Exact.number(value(one))})),
+        mine.map((one) => ({model: rowName(name), left: 0, right: Exact.number(value(one))})),
         this.world.models.get(name).style,
       );
     }
     const moved = base.run.asRun.busy ? known.filter((one) => one.ratioMoved) : [];
     const before = new Map(moved.map((one) => [one, asRun(one, waits ? "busy" : "total")]));
-    Figure.fill(
-      this.ends,
-      known.map((one) => ({
-        model: label(one.run.model.name),
-        x: Math.max(Exact.number(value(one)), before.get(one) || 0),
-        text: `${one.isAbout ? "≈ " : ""}${Exact.ratio(value(one))}`,
-      })),
-    );
+    const ends = known.map((one) => ({
+      model: rowName(one.run.model.name),
+      x: Math.max(Exact.number(value(one)), before.get(one) || 0),
+      text: `${one.isAbout ? "≈ " : ""}${Exact.ratio(value(one))}`,
+    }));
+    Figure.fill(this.ends, ends);
     Figure.fill(
       this.marks,
-      moved.map((one) => ({model: label(one.run.model.name), x: before.get(one)})),
+      moved.map((one) => ({model: rowName(one.run.model.name), x: before.get(one)})),
     );
     const totals = waits ? known.filter((one) => base.run.asRun.total) : [];
     Figure.fill(
       this.totals,
-      totals.map((one) => ({model: label(one.run.model.name), x: asRun(one, "total")})),
+      totals.map((one) => ({model: rowName(one.run.model.name), x: asRun(one, "total")})),
     );
-    const largest = Math.max(
-      1,
-      ...known.map((one) => Exact.number(value(one))),
-      ...this.marks.data.x,
-      ...this.totals.data.x,
-    );
-    this.figure.x_range.end = largest * 1.2;
+    this.endBeyond(ends, 12, 1.05 * Math.max(1, ...this.totals.data.x));
     this.legend.replaceChildren(
       ...(moved.length ? [make("li", {}, make("span", {className: "mark"}), "as run")] : []),
       ...(totals.length

@@ -81,7 +81,7 @@ def _check_name(name: str) -> None:
 
 
 def _draw(name: str, picture: Picture) -> list[tuple[str, Figure]]:
-    figures = [picture.draw(cases) for cases in picture.pages[:MAX_PAGES]]
+    figures = [page() for page in picture.pages[:MAX_PAGES]]
     return [(name if page == 1 else f"{name}-{page}", figure) for page, figure in enumerate(figures, 1)]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from matplotlib.colors import to_rgb
@@ -51,7 +52,8 @@ def blame(inputs: Inputs) -> Picture:
     sheet = Sheet(DOUBLE_COLUMN, title, handles({event: event_style(event) for event in blamed}))
     table = _Table(sheet, cells, inputs.present(cells))
     sizes = [table.height(case) for case in cells]
-    return Picture(pages(list(cells), sizes, PAGE_HEIGHT - 1.2 - table.head), table.draw)
+    limit = (PAGE_HEIGHT - 1.2) / len(table.blocks) - table.head
+    return Picture([partial(table.draw, page) for page in pages(list(cells), sizes, limit)])
 
 
 def _cell(busy: Mapping[str, Mapping[str, Fraction]], more: Mapping[str, Fraction], model: str, baseline: str) -> _Cell:
@@ -74,19 +76,31 @@ class _Table:
         return widest(case.label(_NAME) for case in self.cells) + 0.12
 
     @property
-    def width(self) -> float:
-        """The width of a column."""
-        return (self.sheet.width - self.left - 0.05) / len(self.models)
+    def _columns(self) -> int:
+        """How many models stand side by side: as many as have room for their ratios, and alike in each block."""
+        room = self.sheet.width - self.left - 0.05
+        ratios = (human_ratio(cell.ratio) for models in self.cells.values() for cell in models.values())
+        most = max(1, int(room / (_SWATCH + widest(ratios) + 0.11)))
+        return math.ceil(len(self.models) / math.ceil(len(self.models) / most))
 
     @property
-    def names(self) -> list[str]:
-        """The names of the models, broken to fit their columns."""
-        return [wrap(model, self.width - 0.06) for model in self.models]
+    def blocks(self) -> list[Sequence[str]]:
+        """The models that stand side by side; the blocks stand one below the other."""
+        return [self.models[start : start + self._columns] for start in range(0, len(self.models), self._columns)]
+
+    @property
+    def width(self) -> float:
+        """The width of a column."""
+        return (self.sheet.width - self.left - 0.05) / self._columns
+
+    def names(self, models: Sequence[str]) -> list[str]:
+        """Return the names of models, broken to fit their columns."""
+        return [wrap(model, self.width - 0.06) for model in models]
 
     @property
     def head(self) -> float:
         """The room for the names of the models."""
-        return LINE * lines(self.names) + 0.1
+        return LINE * lines(self.names(self.models)) + 0.1
 
     def height(self, case: Case) -> float:
         """Return how high the row of a case is."""
@@ -95,25 +109,30 @@ class _Table:
     def draw(self, cases: Sequence[Case]) -> Figure:
         """Draw a page."""
         heights = [self.height(case) for case in cases]
-        figure = self.sheet.figure(sum(heights) + self.head + 0.08)
-        axes = axes_at(figure, self.left, 0.04, self.width * len(self.models), sum(heights))
-        axes.set_xlim(0, self.width * len(self.models))
+        block = sum(heights) + self.head
+        figure = self.sheet.figure(block * len(self.blocks) + 0.08)
+        for row, models in enumerate(reversed(self.blocks)):
+            axes = axes_at(figure, self.left, 0.04 + row * block, self.width * len(models), sum(heights))
+            self._draw_block(axes, models, cases, heights)
+        return figure
+
+    def _draw_block(self, axes: Axes, models: Sequence[str], cases: Sequence[Case], heights: Sequence[float]) -> None:
+        axes.set_xlim(0, self.width * len(models))
         axes.set_ylim(sum(heights), 0)
-        top = max(float(cell.ratio) for models in self.cells.values() for cell in models.values())
+        top = max(float(cell.ratio) for of in self.cells.values() for cell in of.values())
         y = 0.0
         middles = []
         for case, height in zip(cases, heights, strict=True):
-            for column, model in enumerate(self.models):
+            for column, model in enumerate(models):
                 if model in self.cells[case]:
                     self._draw_cell(axes, (column * self.width, y, height), self.cells[case][model], top)
             middles.append(y + height / 2)
             y += height
         axes.set_yticks(middles, [case.label(_NAME) for case in cases])
-        axes.set_xticks([(column + 0.5) * self.width for column in range(len(self.models))], self.names)
+        axes.set_xticks([(column + 0.5) * self.width for column in range(len(models))], self.names(models))
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        return figure
 
     def _draw_cell(self, axes: Axes, place: tuple[float, float, float], cell: _Cell, top: float) -> None:
         """Draw a cell, the darker the dearer, with the pattern of its event at its left."""

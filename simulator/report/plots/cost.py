@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simulator.report.plots.data import Bounds, Inputs, cycles_per_event, published
@@ -22,7 +23,7 @@ def cost_per_event(inputs: Inputs) -> Picture:
     plot = _Costs(f"{inputs.title} – cost per event", bars, marks, styles, _bounds(inputs))
     left_out = [str(name) for name in dict.fromkeys(inputs.totals["workload"]) if name in inputs.mixed]
     note = f"{listed(left_out)} (computation or several kinds of events, so no cost of one)" if left_out else ""
-    return Picture(plot.pages(), plot.draw, note)
+    return Picture([partial(plot.draw, cases) for cases in plot.pages()], note)
 
 
 def _bounds(inputs: Inputs) -> Bounds:

@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from simulator.report.plots.data import Case
-from simulator.report.plots.style import DPI, INK, WHITE, Style
+from simulator.report.plots.style import DPI, INK, LINE, WHITE, Style
 from simulator.report.plots.text import inches, typographic, wrap
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ WHISKER: Mapping[str, Any] = {
     "zorder": 4,
 }
 """What the low and the high of a value look like: a line from end to end."""
+_KEY = 0.36  # inches of an entry of a legend beside its text
 _LEGEND: Mapping[str, Any] = {
     "frameon": False,
     "borderpad": 0,
@@ -53,10 +54,9 @@ _LEGEND: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot that is ready to be drawn: which cases share a page, how a page is drawn, and what was left out."""
+    """A plot that is ready to be drawn: what draws each of its pages, and what was left out."""
 
-    pages: Sequence[Sequence[Case]]
-    draw: Callable[[Sequence[Case]], Figure]
+    pages: Sequence[Callable[[], Figure]]
     note: str = ""
 
 
@@ -73,20 +73,33 @@ class Sheet:
         return wrap(self.title, 0.75 * self.width).split("\n")
 
     @property
+    def _labels(self) -> list[str]:
+        return [wrap(str(handle.get_label()), self.width - _KEY) for handle in self.handles]
+
+    @property
     def _columns(self) -> int:
-        longest = max((inches(str(handle.get_label())) for handle in self.handles), default=self.width)
-        return max(1, min(len(self.handles), int(self.width / (longest + 0.36))))
+        if any("\n" in label for label in self._labels):
+            return 1
+        longest = max(map(inches, self._labels), default=self.width)
+        return max(1, min(len(self.handles), int(self.width / (longest + _KEY))))
+
+    @property
+    def _legend(self) -> float:
+        """The inches of the legend."""
+        more = sum(label.count("\n") for label in self._labels)
+        return 0.14 * math.ceil(len(self.handles) / self._columns) + LINE * more
 
     def figure(self, height: float) -> Figure:
         """Return a figure with so many inches of room below its title and legend."""
         top = 0.06 + 0.14 * len(self._titles)
-        whole = height + top + 0.14 * math.ceil(len(self.handles) / self._columns)
+        whole = height + top + self._legend
         figure = Figure(figsize=(self.width, whole), dpi=DPI)
         FigureCanvasAgg(figure)
         figure.text(0.01, 1 - 0.04 / whole, "\n".join(self._titles), va="top", fontsize=8, fontweight="bold")
         if self.handles:
             figure.legend(
                 handles=self.handles,
+                labels=self._labels,
                 ncols=self._columns,
                 loc="upper left",
                 bbox_to_anchor=(0.01, 1 - top / whole),

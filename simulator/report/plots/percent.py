@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from matplotlib.ticker import MultipleLocator
@@ -26,7 +27,7 @@ def performance(inputs: Inputs) -> Picture:
     plot = _Performance(
         f"{inputs.title} – performance", bars, marks, styles, _bounds(inputs), inputs.baseline or "the baseline"
     )
-    return Picture(plot.pages(), plot.draw)
+    return Picture([partial(plot.draw, cases) for cases in plot.pages()])
 
 
 def _bounds(inputs: Inputs) -> Bounds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
@@ -29,7 +29,7 @@ from simulator.report.plots.figure import (
     text_beside,
     whisker_handle,
 )
-from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, MODEL_STYLES, PAGE_HEIGHT, SINGLE_COLUMN, Style, settings
+from simulator.report.plots.style import BAR_PITCH, FOOT, GAP, PAGE_HEIGHT, SINGLE_COLUMN, Style, model_style, settings
 from simulator.report.plots.text import inches, lines, widest
 from simulator.report.tables import human_ratio
 
@@ -60,7 +60,8 @@ def slowdown(inputs: Inputs) -> Picture:
     sheet = Sheet(SINGLE_COLUMN, f"{inputs.title} – total time", legend)
     bars = _Slowdown(sheet, ratios, marks, bounds, styles, inputs.baseline or "the baseline")
     sizes = [bars.size(case) for case in ratios]
-    return Picture(pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH), bars.draw)
+    shared = pages(list(ratios), sizes, (PAGE_HEIGHT - 1.2) / BAR_PITCH)
+    return Picture([partial(bars.draw, cases) for cases in shared])
 
 
 def compared(title: str, found: Compared) -> list[Figure]:
@@ -79,7 +80,7 @@ def compared(title: str, found: Compared) -> list[Figure]:
     if not differing:
         return []
     ratios = differing
-    styles = {label: MODEL_STYLES[n % len(MODEL_STYLES)] for n, label in enumerate(found.labels) if n}
+    styles = {label: model_style(n) for n, label in enumerate(found.labels) if n}
     bars = _Slowdown(Sheet(SINGLE_COLUMN, title, handles(styles)), ratios, {}, {}, styles, found.labels[0])
     with settings():
         sizes = [bars.size(case) for case in ratios]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.report.plots.data import (
@@ -19,7 +20,7 @@ from simulator.report.plots.data import (
 )
 from simulator.report.plots.figure import PUBLISHED, Picture, Sheet, handles, published_handle, text_beside
 from simulator.report.plots.panels import Panels, difference_text, finish
-from simulator.report.plots.style import OTHER, Style
+from simulator.report.plots.style import FOOT, OTHER, PAGE_HEIGHT, Style
 from simulator.report.plots.text import listed, wrap
 from simulator.report.tables import time_unit
 
@@ -42,58 +43,76 @@ def overhead_by_source(inputs: Inputs) -> Picture:
         dict.fromkeys([*sources, *(name for runs in stacks.values() for run in runs.values() for name in run)])
     )
     styles = inputs.styles(inputs.present(stacks))
-    panels = Panels(list(stacks), [wrap(name, 1.1) for name in names], len(styles))
     legend = [*handles(styles), *([published_handle()] if published else [])]
-    sheet = Sheet(panels.width, f"{inputs.title} – overhead by source", legend)
-    bars = _SourceBars(sheet, panels, stacks, published, names, styles, inputs.baseline or "the baseline")
+    whole = _panels(list(stacks), names, styles)
+    most = max(1, int((PAGE_HEIGHT - 1.2 - whole.head - FOOT) / whole.pitch))
+    groups = [names[start : start + most] for start in range(0, len(names), most)]
+    sheet = Sheet(whole.width, f"{inputs.title} – overhead by source", legend)
+    bars = _SourceBars(sheet, stacks, published, styles, inputs.baseline or "the baseline")
     left_out = dict.fromkeys(case.workload for case in overhead if case not in shown)
     note = f"{listed(left_out)} (no reference gives its overhead by source)" if left_out else ""
-    return Picture(panels.pages(), bars.draw, note)
+    panels = [_panels(list(stacks), group, styles) for group in groups]
+    parts = [_Part(each, group, cases) for each, group in zip(panels, groups, strict=True) for cases in each.pages()]
+    return Picture([partial(bars.draw, part) for part in parts], note)
+
+
+def _panels(cases: Sequence[Case], names: Sequence[str], styles: Mapping[str, Style]) -> Panels:
+    return Panels(cases, [wrap(name, 1.1) for name in names], len(styles))
+
+
+class _Part(NamedTuple):
+    """What stands on a page: some of the sources, for some of the workloads."""
+
+    panels: Panels
+    sources: Sequence[str]
+    cases: Sequence[Case]
 
 
 @dataclass(frozen=True)
 class _SourceBars:
-    """What the panels show."""
+    """What the panels show; those of one workload have the same axis on all pages."""
 
     sheet: Sheet
-    panels: Panels
     stacks: Stacks
     published: Mapping[str, Mapping[str, Mapping[str, Fraction]]]
-    sources: Sequence[str]
     styles: Mapping[str, Style]
     baseline: str
 
-    def draw(self, cases: Sequence[Case]) -> Figure:
+    def draw(self, part: _Part) -> Figure:
         """Draw a page."""
-        figure, grid = self.panels.axes(self.sheet, len(cases))
-        for axes, case in zip(grid, cases, strict=True):
-            unit = self._panel(axes, case)
-            axes.set_title(case.label(self.panels.across), pad=4)
+        figure, grid = part.panels.axes(self.sheet, len(part.cases))
+        for axes, case in zip(grid, part.cases, strict=True):
+            unit = self._panel(axes, part, case)
+            axes.set_title(case.label(part.panels.across), pad=4)
             axes.set_xlabel(f"busy time over {self.baseline} ({unit})")
         return figure
 
-    def _panel(self, axes: Axes, case: Case) -> str:
+    def _panel(self, axes: Axes, part: _Part, case: Case) -> str:
         """Draw a group a source and a bar a model, what is saved to the left of zero; return the unit of the axis."""
-        bars = list(self._bars(case))
-        places = [Fraction(0), *(value for bar in bars for value in (bar.seconds, bar.mark) if value is not None)]
+        runs, marks = self.stacks[case], self.published.get(case.workload, {})
+        places = [
+            Fraction(0),
+            *(seconds for each in (runs, marks) for run in each.values() for seconds in run.values()),
+        ]
         power, unit = time_unit(max(abs(place) for place in places))
         scale = Fraction(10) ** -power
-        beside = [self._bar(axes, bar, scale) for bar in bars]
-        finish(axes, self.panels.across, float(min(places) * scale), float(max(places) * scale), beside)
+        beside = [self._bar(axes, bar, scale, part.panels.step) for bar in self._bars(part, case)]
+        finish(axes, part.panels.across, float(min(places) * scale), float(max(places) * scale), beside)
         return unit
 
-    def _bars(self, case: Case) -> Iterator[_Bar]:
+    def _bars(self, part: _Part, case: Case) -> Iterator[_Bar]:
         published = self.published.get(case.workload, {})
         for index, model in enumerate(self.styles):
             run, marks = self.stacks[case].get(model), published.get(model, {})
-            for group, source in enumerate(self.sources):
-                y = group + (index - (len(self.styles) - 1) / 2) * self.panels.step
+            for group, source in enumerate(part.sources):
+                y = group + (index - (len(self.styles) - 1) / 2) * part.panels.step
                 seconds = None if run is None else run.get(source, Fraction(0))
                 yield _Bar(y, self.styles[model], seconds, marks.get(source))
 
-    def _bar(self, axes: Axes, bar: _Bar, scale: Fraction) -> tuple[bool, str]:
+    @staticmethod
+    def _bar(axes: Axes, bar: _Bar, scale: Fraction, width: float) -> tuple[bool, str]:
         """Draw a bar, the published value across it, and its own beyond both; return that text, and if it is before."""
-        width, text = self.panels.step, difference_text(bar.seconds)
+        text = difference_text(bar.seconds)
         value, mark = (float((number or 0) * scale) for number in (bar.seconds, bar.mark))
         if value:
             axes.barh(bar.y, value, width, **bar.style.bar)

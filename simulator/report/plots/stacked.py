@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
@@ -63,7 +64,7 @@ def _picture(inputs: Inputs, stacks: Stacks, quantity: str, signed: bool = False
     sheet = Sheet(panels.width, f"{inputs.title} – {quantity} by event", legend)
     bars = _StackedBars(sheet, panels, shown, models, kinds, quantity, signed)
     note = f"{listed(left_out)} (events of one kind only, so nothing to break down)" if left_out else ""
-    return Picture(panels.pages(), bars.draw, note)
+    return Picture([partial(bars.draw, cases) for cases in panels.pages()], note)
 
 
 def _net_handle(stacks: Stacks) -> list[Artist]:

@@ -90,16 +90,18 @@ MECHANISM_STYLES: Mapping[str, Style] = MappingProxyType(
         "no_cost": Style(GREY, "||||"),
     }
 )
-MODEL_STYLES = (
-    Style(LIGHT_GREY),
-    Style(BLUE, "////"),
-    Style(ORANGE),
-    Style(GREEN, "\\\\\\\\"),
-    Style(PURPLE, "xxxx"),
-    Style(YELLOW, "----"),
-    Style(VERMILION, "++++"),
-    Style(SKY, "||||"),
+_HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "++++", "||||", "....")
+_MODEL_STYLES = (
+    (LIGHT_GREY, 0),
+    (BLUE, 1),
+    (ORANGE, 0),
+    (GREEN, 2),
+    (PURPLE, 3),
+    (YELLOW, 4),
+    (VERMILION, 5),
+    (SKY, 6),
 )
+"""Colours of models, each with the place of its first hatch."""
 
 
 def event_style(event: str) -> Style:
@@ -114,9 +116,20 @@ def event_style(event: str) -> Style:
     return list(EVENT_STYLES.values())[zlib.crc32(event.encode()) % len(EVENT_STYLES)]
 
 
+def model_style(index: int) -> Style:
+    """Return the style of the model at a place: colours come again after eight, each with another hatch.
+
+    >>> len({model_style(index) for index in range(64)})
+    64
+    """
+    again, place = divmod(index, len(_MODEL_STYLES))
+    colour, first = _MODEL_STYLES[place]
+    return Style(colour, _HATCHES[(first + 3 * again) % len(_HATCHES)])
+
+
 def model_styles(models: Sequence[str]) -> dict[str, Style]:
     """Return the styles of models, in their order: the same in every plot of one report."""
-    return {model: MODEL_STYLES[index % len(MODEL_STYLES)] for index, model in enumerate(models)}
+    return {model: model_style(index) for index, model in enumerate(models)}
 
 
 def mechanism_style(mechanism: str) -> Style:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
@@ -30,21 +30,64 @@ def lines(texts: Iterable[str]) -> int:
     return max(text.count("\n") for text in texts) + 1
 
 
-def wrap(text: str, room: float) -> str:
-    """Break a name after its separators into at most three lines that fit into so many inches.
+def wrap(text: str, room: float, most: int = 8) -> str:
+    """Break a name into lines that fit into so many inches, after the separators of its parts if that is enough.
 
-    What is longer still gets an ellipsis.
+    A part that is too long by itself is broken after hyphens, underscores and dots, and in the middle of a word if need
+    be. Of a name that takes more than ``most`` lines the last one loses its middle.
 
-    >>> wrap("compile-2files-j2", 0.5)
-    'compile-\\n2files-j2'
+    >>> wrap("compile-2files-j2", 0.5), wrap("hardware-vmm: vm_exit", 0.9)
+    ('compile-\\n2files-j2', 'hardware-vmm:\\nvm_exit')
     """
     broken = [""]
-    for piece in re.findall(r"[^-_/,=. ]+[-_/,=. ]*|[-_/,=. ]+", text):
-        if broken[-1] and inches(broken[-1] + piece.rstrip()) > room:
+    for piece in _pieces(text, room):
+        if broken[-1] and inches((broken[-1] + piece).rstrip()) > room:
             broken.append("")
         broken[-1] += piece
-    broken[2:] = ["".join(broken[2:])] if len(broken) > 2 else []
-    return "\n".join(shortened(line.rstrip(), room) for line in broken)
+    if len(broken) > most:
+        return "\n".join(
+            [*(line.rstrip() for line in broken[: most - 1]), shortened("".join(broken[most - 1 :]), room)]
+        )
+    return "\n".join(line.rstrip() for line in broken)
+
+
+def _pieces(text: str, room: float) -> Iterator[str]:
+    """Yield the parts of a name between which it may be broken."""
+    for part in re.findall(r"[^/,;:= ]+[/,;:= ]*|[/,;:= ]+", text):
+        if inches(part.rstrip()) <= room:
+            yield part
+            continue
+        for word in re.findall(r"[^-_.]+[-_.]*|[-_.]+", part):
+            yield from [word] if inches(word.rstrip()) <= room else word
+
+
+def breaks_words(text: str, room: float) -> bool:
+    """Whether ``wrap`` has to break a name in the middle of a word."""
+    return any(inches(word) > room for word in re.findall(r"[^-_/,;:=. ]+[-_/,;:=.]*", text))
+
+
+def parameter_words(path: str) -> str:
+    """Return the path of a parameter as an axis names it.
+
+    >>> parameter_words("models.hardware-vmm.costs.{vm_exit,vm_entry}"), parameter_words("models.hardware-vmm")
+    ('hardware-vmm: vm_exit, vm_entry', 'models.hardware-vmm')
+    """
+    words = path.removeprefix("models.") if path.count(".") > 1 else path
+    return words.replace(".costs.", ": ").replace(",", ", ").replace("{", "").replace("}", "")
+
+
+def tails(paths: Sequence[str]) -> list[str]:
+    """Return paths without the folders that they do not need to be told apart.
+
+    >>> tails(["pentium4-672/native", "lookahead/hybrid-vmm"]), tails(["p4/native", "host/native"])
+    (['native', 'hybrid-vmm'], ['p4/native', 'host/native'])
+    """
+    parts = [path.split("/") for path in paths]
+    for kept in range(1, max(map(len, parts)) + 1):
+        short = ["/".join(each[-kept:]) for each in parts]
+        if len(set(short)) == len(set(paths)):
+            return short
+    return list(paths)
 
 
 def shortened(text: str, room: float) -> str:

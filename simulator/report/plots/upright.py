@@ -22,7 +22,7 @@ from simulator.report.plots.figure import (
     whisker_handle,
 )
 from simulator.report.plots.style import DOUBLE_COLUMN, LINE, SINGLE_COLUMN, WHITE, Style
-from simulator.report.plots.text import inches, lines, shortened
+from simulator.report.plots.text import breaks_words, inches, lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,8 @@ _RIM = 0.03  # inches from the end of a bar that a text in it leaves free
 _ABOVE, _ABOVE_CAP, _INSIDE = 2, 4.5, 3.5  # points from the end of a bar, or of its whisker, to its text
 _INSIDE_BOX: Mapping[str, Any] = {"facecolor": WHITE, "linewidth": 0, "pad": 0.8}
 _SLANT = 35  # degrees that names are aslant which do not fit side by side
-_SLANTED = 1.4  # inches that such a name is long at most
+_SLANTED = 1.4  # inches that a line of such a name is long at most
+_UPRIGHT_LINES = 3  # of names side by side
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,12 @@ class Names:
         """Choose the narrowest figure in which groups of ``least`` inches fit with their names upright."""
         for width in (SINGLE_COLUMN, DOUBLE_COLUMN):
             pitch = (width - _LEFT - _RIGHT) / len(cases)
-            labels = [case.label(pitch - 0.05) for case in cases]
-            if pitch >= least and not any("…" in label for label in labels):
+            room = pitch - 0.05
+            labels = [case.label(room) for case in cases]
+            broken = any(breaks_words(text, room) for case in cases for text in case)
+            if pitch >= least and lines(labels) <= _UPRIGHT_LINES and not broken:
                 return cls(labels, width, slanted=False)
-        labels = ["\n".join(shortened(text, _SLANTED) for text in case if text) for case in cases]
+        labels = [case.label(_SLANTED) for case in cases]
         return cls(labels, DOUBLE_COLUMN, slanted=True)
 
     @property

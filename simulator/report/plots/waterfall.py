@@ -21,7 +21,7 @@ from simulator.report.plots.style import (
     Style,
     settings,
 )
-from simulator.report.plots.text import inches, shortened, typographic, widest
+from simulator.report.plots.text import inches, lines, typographic, widest, wrap
 from simulator.report.tables import human_seconds, time_unit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Named = tuple[str, Fraction]
 
-_NAME = 1.6  # inches for the name of a step
+_NAME = 1.6  # inches for a line of the name of a step
 _CUT = 4  # the axis begins at zero unless the totals are so many times what the steps reach over
 _TOTAL, _LONGER, _SHORTER = Style(LIGHT_GREY), Style(VERMILION, "////"), Style(BLUE)
 
@@ -40,14 +40,14 @@ def waterfall(title: str, ends: tuple[Named, Named], steps: Sequence[Named], of:
 
     Where the steps could not be seen beside the totals, the axis does not begin at zero, and says so.
     """
-    names = [shortened(name, _NAME) for name in (ends[0][0], *(name for name, _ in steps), ends[1][0])]
+    names = [wrap(name, _NAME) for name in (ends[0][0], *(name for name, _ in steps), ends[1][0])]
     levels = list(accumulate((seconds for _, seconds in steps), initial=ends[0][1]))
     low, high = min(levels), max(levels)
     cut = low > _CUT * (high - low)
     origin = low - (high - low) / 2 if cut else Fraction(0)
     power, unit = time_unit(high or 1)
     left = widest(names) + 0.1
-    across, height = SINGLE_COLUMN - left - GAP, BAR_PITCH * len(names)
+    across, height = SINGLE_COLUMN - left - GAP, BAR_PITCH * lines(names) * len(names)
     with settings():
         legend = handles({"total": _TOTAL, "takes longer": _LONGER, "saves time": _SHORTER})
         figure = Sheet(SINGLE_COLUMN, title, legend).figure(height + FOOT + 0.05)

@@ -7,13 +7,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.report.plots.figure import Sheet, axes_at, span, text_beside
-from simulator.report.plots.style import BLUE, GAP, INK, ORANGE, POINTS, SINGLE_COLUMN, WHITE, settings
-from simulator.report.plots.text import inches, shortened, typographic
+from simulator.report.plots.style import BLUE, GAP, INK, LINE, ORANGE, POINTS, SINGLE_COLUMN, WHITE, settings
+from simulator.report.plots.text import inches, lines, parameter_words, typographic, widest, wrap
 from simulator.report.tables import time_unit
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from simulator.analysis.sensitivity import Sensitivity
 
 _LEFT, _FOOT, _HEIGHT = 0.62, 0.54, 1.9
+_SQUARE, _SCALE = 2.3, 0.78  # inches that a frontier is high, and that its scale takes
 _COLOURS: tuple[tuple[str, Any], ...] = ((BLUE, "-"), (ORANGE, (0, (4, 1.5))))
 _MARK: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "color": INK, "markeredgecolor": WHITE}
 _BAR = 0.16  # inches from one bar of a tornado to the next
@@ -49,14 +51,16 @@ def break_even(found: BreakEven) -> Figure:
         if found.possible:
             legend.append(Patch(facecolor=INK, label="where it can be"))
         sheet = Sheet(SINGLE_COLUMN, f"{found.workload} – break-even", legend)
-        figure = sheet.figure(_FOOT + _HEIGHT + 0.1)
-        axes = axes_at(figure, _LEFT, _FOOT, SINGLE_COLUMN - _LEFT - GAP, _HEIGHT)
+        label = _named(found.parameter, SINGLE_COLUMN - _LEFT)
+        foot = _foot(label)
+        figure = sheet.figure(foot + _HEIGHT + 0.1)
+        axes = axes_at(figure, _LEFT, foot, SINGLE_COLUMN - _LEFT - GAP, _HEIGHT)
         top = max(max(_highest(point)) for point in found.curve)
         power, unit = time_unit(top)
         _times(axes, found, 10.0**-power)
         axes.set_ylim(0, float(top) * 10.0**-power * 1.04 or 1)
         axes.set_ylabel(f"total time ({unit})")
-        _value_axis(axes, found.parameter)
+        _value_axis(axes, found.parameter, label)
         return figure
 
 
@@ -90,21 +94,25 @@ def _highest(point: Point) -> tuple[Fraction, ...]:
     return tuple(high for _, high in point.spread) if point.spread else point.seconds
 
 
-def _value_axis(axes: Axes, parameter: Parameter) -> None:
+def _foot(label: str) -> float:
+    """Return the inches below axes: numbers, and a label of so many lines."""
+    return 0.3 + LINE * lines([label])
+
+
+def _value_axis(axes: Axes, parameter: Parameter, label: str) -> None:
     axes.set_xlim(float(parameter.low), float(parameter.high))
-    axes.set_xlabel(_named(parameter, SINGLE_COLUMN - _LEFT))
+    axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     axes.grid(axis="y")
 
 
 def _named(parameter: Parameter, room: float) -> str:
-    """Return what an axis is called: the path in words on at most two lines, and the unit."""
+    """Return what an axis is called: the path in words, and the unit."""
     unit = {"x": "times what it costs", "": "count"}.get(parameter.unit, parameter.unit)
-    path = parameter.path.removeprefix("models.").replace(".costs.", ": ").replace(",", ", ")
-    path = path.replace("{", "").replace("}", "")
-    whole = f"{path} ({unit})"
-    return whole if inches(whole) <= room else f"{shortened(path, room)}\n({unit})"
+    words = parameter_words(parameter.path)
+    whole = f"{words} ({unit})"
+    return whole if inches(whole) <= room else f"{wrap(words, room)}\n({unit})"
 
 
 def _tick(value: float, _position: int | None = None) -> str:
@@ -112,28 +120,30 @@ def _tick(value: float, _position: int | None = None) -> str:
 
 
 def frontier(found: Frontier) -> Figure:
-    """Draw the ratio of two models' times over two parameters as contours, and where it is one."""
+    """Draw the ratio of two models' times over two parameters in steps of colour, and where it is one as a line."""
     with settings():
-        label = f"{found.models[0]} = {found.models[1]}"
-        legend: list[Any] = [Line2D([], [], color=INK, linewidth=1.6, label=label)]
-        title = f"{found.workload} – {found.models[0]} over {found.models[1]}"
-        figure = Sheet(SINGLE_COLUMN, title, legend).figure(_FOOT + 2.3 + 0.1)
-        axes = axes_at(figure, _LEFT + 0.1, _FOOT, SINGLE_COLUMN - _LEFT - 0.72, 2.3)
+        mine, theirs = found.models
+        legend: list[Any] = [Line2D([], [], color=INK, linewidth=1.6, label=f"{mine} = {theirs}")]
+        sheet = Sheet(SINGLE_COLUMN, f"{found.workload} – {mine} over {theirs}", legend if found.pieces else [])
+        labels = [_named(parameter, room) for parameter, room in zip(found.parameters, (2.8, _SQUARE), strict=True)]
+        left, foot = 0.48 + LINE * lines([labels[1]]), _foot(labels[0])
+        figure = sheet.figure(foot + _SQUARE + 0.1)
+        axes = axes_at(figure, left, foot, SINGLE_COLUMN - left - _SCALE, _SQUARE)
         across, up = ([float(value) for value in values] for values in found.values)
         ratios = [[float(ratio) for ratio in row] for row in found.ratios]
         shades = axes.contourf(across, up, ratios, levels=_CONTOURS, cmap="cividis")
-        if min(map(min, ratios)) < 1 < max(map(max, ratios)):
-            axes.contour(across, up, ratios, levels=[1.0], colors=[WHITE], linewidths=2.6)
-            axes.contour(across, up, ratios, levels=[1.0], colors=[INK], linewidths=1.6)
-        beside = axes_at(figure, SINGLE_COLUMN - 0.54, _FOOT, 0.1, 2.3)
-        bar = figure.colorbar(shades, cax=beside)
+        line = [[(float(x), float(y)) for x, y in piece] for piece in found.pieces]
+        for colour, width in ((WHITE, 2.6), (INK, 1.6)):
+            axes.add_collection(LineCollection(line, colors=colour, linewidths=width, capstyle="round"))
+        beside = axes_at(figure, SINGLE_COLUMN - _SCALE + 0.1, foot, 0.1, _SQUARE)
+        bar = figure.colorbar(shades, cax=beside, label="ratio of total times")
         bar.ax.tick_params(length=2)
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}×"))
-        axes.set_ylabel(_named(found.parameters[1], 2.3))
+        axes.set_ylim(up[0], up[-1])
+        axes.set_ylabel(labels[1])
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(_tick))
-        _value_axis(axes, found.parameters[0])
-        axes.set_xlabel(_named(found.parameters[0], SINGLE_COLUMN - _LEFT))
+        _value_axis(axes, found.parameters[0], labels[0])
         axes.grid(visible=False)
         return figure
 
@@ -147,16 +157,16 @@ def tornado(found: Sensitivity) -> Figure:
         swing.action: (float(100 * (swing.low / found.total - 1)), float(100 * (swing.high / found.total - 1)))
         for swing in found.swings
     }
-    widest = max(abs(percent) for pair in changes.values() for percent in pair)
-    seen = [action for action, pair in changes.items() if max(map(abs, pair)) > widest * _UNSEEN][:_BARS]
+    most = max(abs(percent) for pair in changes.values() for percent in pair)
+    seen = [action for action, pair in changes.items() if max(map(abs, pair)) > most * _UNSEEN][:_BARS]
     seen = seen or list(changes)[:1]
     title = f"{found.workload} under {found.model} – what its costs' bounds do"
     with settings():
         legend: list[Any] = [Patch(facecolor=BLUE, edgecolor=INK, hatch="////", label="cost at its low")]
         legend.append(Patch(facecolor=ORANGE, edgecolor=INK, label="cost at its high"))
-        names = [shortened(action, 1.3) for action in seen]
-        left = max(map(inches, names)) + 0.1
-        height = _BAR * len(seen)
+        names = [wrap(action, 1.3) for action in seen]
+        left = widest(names) + 0.1
+        height = _BAR * lines(names) * len(seen)
         figure = Sheet(SINGLE_COLUMN, title, legend).figure(_FOOT + height + 0.06)
         axes = axes_at(figure, left, _FOOT, SINGLE_COLUMN - left - GAP, height)
         percents = [percent for action in seen for percent in changes[action]]
