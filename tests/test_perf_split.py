@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_line import vmmsim
 
 from simulator.errors import RunError, StreamError
 from simulator.stream import content_hash
-from simulator.workload.importers import perf_split
+from simulator.workload.importers import perf_process
 from simulator.workload.importers.perf import import_perf
 from simulator.workload.importers.perf_columns import ODD, TIME, A, Columns
+from simulator.workload.importers.perf_process import splitting
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
 
@@ -21,7 +24,7 @@ SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is large, and there are processors enough."""
-    monkeypatch.setattr(perf_split, "LARGE_BYTES", 0)
+    monkeypatch.setattr(perf_process, "LARGE_BYTES", 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
@@ -33,6 +36,40 @@ def test_another_process_says_the_same(sample: Path, request: pytest.FixtureRequ
     assert content_hash(stream_apart) == content_hash(stream)
     assert report_apart == report
     assert stream_apart.header == stream.header
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_process_that_is_there_already_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, _ = import_perf(SAMPLES[0])
+    with splitting(SAMPLES[0]) as splitter:
+        assert splitter is not None
+        monkeypatch.setattr(sys, "executable", "none-other-is-started")
+        stream, _ = import_perf(SAMPLES[0], splitter=splitter)
+    assert content_hash(stream) == content_hash(expected)
+
+
+STARTED = """
+import os, subprocess, sys
+from simulator.cli.__main__ import main
+from simulator.workload.importers import perf_process
+
+class Started(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        print("started", "numpy" in sys.modules, "pyarrow" in sys.modules)
+        super().__init__(*arguments, **options)
+
+perf_process.LARGE_BYTES, os.cpu_count, subprocess.Popen = 0, lambda: 2, Started
+main()
+"""
+
+
+def test_the_command_starts_the_process_before_it_loads_what_is_large(tmp_path: Path) -> None:
+    alone, apart = tmp_path / "alone.parquet", tmp_path / "apart.parquet"
+    assert vmmsim("import", "perf", SAMPLES[0], "--out", alone, cwd=tmp_path).returncode == 0
+    command = [sys.executable, "-c", STARTED, "import", "perf", str(SAMPLES[0]), "--out", str(apart)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "started False False"
+    assert apart.read_bytes() == alone.read_bytes()
 
 
 @pytest.mark.usefixtures("apart")

@@ -43,13 +43,16 @@ def perf(
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
-    from simulator.workload.importers.perf import import_perf
+    from simulator.workload.importers.perf_process import splitting
 
-    def read(progress: Progress | None) -> tuple[EventStream, ImportReport]:
-        tell = partial(progress, f"reading {file.name}") if progress else None
-        return import_perf(file, title, dict(map(key_and_text, about)), tell)
+    with splitting(file) as splitter:  # it loads its modules while this process loads those below
+        from simulator.workload.importers.perf import import_perf
 
-    _import(read, out or Path(file.name.split(".")[0] + ".parquet"), as_json)
+        def read(progress: Progress | None) -> tuple[EventStream, ImportReport]:
+            tell = partial(progress, f"reading {file.name}") if progress else None
+            return import_perf(file, title, dict(map(key_and_text, about)), tell, splitter)
+
+        _import(read, out or Path(file.name.split(".")[0] + ".parquet"), as_json)
 
 
 @importers.command()

@@ -30,6 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from simulator.errors import StreamError
 from simulator.stream import Header
@@ -80,17 +81,19 @@ def import_perf(
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    splitter: IO[bytes] | None = None,
 ) -> tuple[Recording, ImportReport]:
     """Read a recording; return its event stream and what became of each line.
 
     ``title`` is the stream's (the file's name by default), ``provenance`` is added to what the file itself tells, and
-    ``progress`` is told the bytes read so far and all of them.
+    ``progress`` is told the bytes read so far and all of them. ``splitter`` is from ``perf_process.splitting``, if that
+    was started for this file before.
 
     Raises:
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
-    with closing(split(path, progress)) as blocks:
+    with closing(split(path, progress, splitter)) as blocks:
         return import_blocks(blocks, path, title, provenance)
 
 

@@ -21,6 +21,7 @@ from simulator.errors import StreamError
 
 BLOCK_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
+_HASHED_BYTES = 1 << 23  # at once: a thread that hashes takes the interpreter's lock back after each part
 
 Progress = Callable[[int, int], None]
 """Is told the bytes of the file read so far, as they are on disk, and all of them."""
@@ -149,5 +150,8 @@ def _packing(file: BinaryIO, path: Path) -> Packing | None:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as they are on disk."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest, part = hashlib.sha256(), memoryview(bytearray(_HASHED_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(part):
+            digest.update(part[:count])
+    return digest.hexdigest()
