@@ -383,6 +383,16 @@ def fork(recording: Recording, us: float, copied: int, child: int) -> None:
     recording.sysret(0, 7, us + 5, 56, child)
 
 
+def test_what_a_fault_implied_is_of_its_own_task_also_before_a_waking(recording: Recording, tmp_path: Path) -> None:
+    recording.syscall(0, 7, 0)
+    recording.fault(0, 7, 1, code=7)
+    recording.wake(0, 7, 8, 2)
+    recording.syscall(0, 7, 3)
+    result = imported(tmp_path, recording.text())
+    assert result.events() == ["syscall", "page_fault", "pte_modify", "wake", "syscall"]
+    assert [row["task"] for row in result.rows()] == [7, 7, 7, 8, 7]
+
+
 def test_a_fork_copies_entries_and_protects_those_written_since_the_last(recording: Recording, tmp_path: Path) -> None:
     recording.syscall(0, 7, 0)
     for page in range(1, 6):

@@ -137,9 +137,14 @@ class Rows:
 
     def task_event(self, kind: int, task: int) -> None:
         """Append an event at the present moment that names another task than the running one."""
-        running, self.tid = self.tid, task
-        self.event(kind)
-        self.tid = running
+        if self.implied or self.unanchored is not None:
+            self._before_event(kind)
+        self.buffer += pack(kind, 1, self.user, self.kernel, self.idle, task, -1, -1, -1, -1, -1, -1)
+        self.user = self.kernel = self.idle = 0
+        self.fault = None
+        if self.is_idle:
+            self.idle_rows.append((self.next_row, self.now))
+        self.next_row += 1
 
     def memory_event(self, kind: int, count: int, space: int, page: int = -1, site: int = -1) -> None:
         """Append an event of the address translation at the present moment; ``fault`` stays the fault before it."""
