@@ -108,7 +108,8 @@ class Cpu(Rows):
         task.running = not self.is_idle
         if task.space is not None:
             self.loaded = task.space
-        self.leave_interrupt()
+        self.interrupt_context = False
+        self.interrupts = 0
         if self.is_idle:
             self.idle_rows.clear()
             self.idle_since = self.now
@@ -122,8 +123,8 @@ class Cpu(Rows):
         self.completed = None
 
     def rouse(self) -> None:
-        """Note that an interrupt finds the CPU; if idle, it slept until now, unless it was on its way to a task."""
-        if self.is_idle and not self.interrupts:
+        """Note that an interrupt finds the CPU idle: it slept until now, unless it was on its way to a task."""
+        if not self.interrupts:
             if not self.woken:
                 self.sleep()
             self.roused = True

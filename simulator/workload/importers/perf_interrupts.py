@@ -15,13 +15,16 @@ class InterruptHandlers(State):
     """Handlers of lines about interrupts, devices and registers; see ``perf_handlers``."""
 
     def _interrupt(self, cpu: Cpu, number: int, device: str) -> None:
-        cpu.rouse()
-        cpu.enter_interrupt()
-        cpu.event(INTERRUPT, number, self._device(device))
+        if cpu.is_idle:
+            cpu.rouse()
+        cpu.interrupt_context = True
+        cpu.completed = None
+        cpu.event(INTERRUPT, number, self.devices[device])
 
     def _completion(self, cpu: Cpu, number: int, device: str) -> None:
-        cpu.event(INTERRUPT_COMPLETION, number, self._device(device))
-        cpu.interrupts = max(cpu.interrupts - 1, 0)
+        cpu.event(INTERRUPT_COMPLETION, number, self.devices[device])
+        if cpu.interrupts:
+            cpu.interrupts -= 1
         if self.guesses.softirqs_end and not cpu.interrupts:
             cpu.interrupt_context = False
 
@@ -51,12 +54,12 @@ class InterruptHandlers(State):
         self._interrupt(cpu, number, "ipi")
         completions = self.guesses.completions
         guess = completions.setdefault(vector, FIRST_COMPLETION_GUESS - len(completions))
-        cpu.event_at_last_row(guess, number, self._device("ipi"))
+        cpu.event_at_last_row(guess, number, self.devices["ipi"])
         return True
 
     def _vector_exit(self, vector: str, cpu: Cpu, number: int, _b: int) -> bool:
         self.guesses.vectors_with_exit.add(vector)
-        cpu.event(INTERRUPT_COMPLETION, number, self._device("ipi"))
+        cpu.event(INTERRUPT_COMPLETION, number, self.devices["ipi"])
         return True
 
     def _softirq_entry(self, cpu: Cpu, _a: int, _b: int) -> bool:
@@ -72,7 +75,7 @@ class InterruptHandlers(State):
 
     def _issue(self, cpu: Cpu, request: Request, _b: int) -> bool:
         disk, sector, size = request
-        cpu.event(DISK_REQUEST, device=self._device(f"disk {disk}"), size=size)
+        cpu.event(DISK_REQUEST, device=self.devices[f"disk {disk}"], size=size)
         self.causes.issue(cpu, disk, sector)
         return True
 

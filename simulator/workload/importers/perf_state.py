@@ -29,6 +29,21 @@ class Guesses:
     vectors_with_exit: set[str] = field(default_factory=set)
 
 
+class Devices(dict[str, int]):
+    """Devices by name, numbered as they are first met.
+
+    Raises:
+        ValueError: there are more than a stream can tell apart.
+    """
+
+    def __missing__(self, name: str) -> int:
+        """Number a device that was not met before."""
+        if len(self) > MOST_DEVICES:
+            raise ValueError(name)
+        number = self[name] = len(self)
+        return number
+
+
 class State:
     """Tasks, spaces, causes and devices, and what lines of several sorts do to them."""
 
@@ -38,7 +53,7 @@ class State:
         self.spaces = Spaces()
         self.causes = Causes(0)
         self.guesses = Guesses()
-        self.devices: dict[str, int] = {}
+        self.devices = Devices()
         self.copied = self.protected = 0
         self.unannounced = 0
         self._places: dict[bytes, Place] = {}
@@ -84,11 +99,3 @@ class State:
             rows, row = task.grave
             rows.ends.add(row)
         task.leaving = task.grave = None
-
-    def _device(self, name: str) -> int:
-        number = self.devices.get(name)
-        if number is None:
-            if len(self.devices) > MOST_DEVICES:
-                raise ValueError(name)
-            number = self.devices[name] = len(self.devices)
-        return number

@@ -14,6 +14,7 @@ from simulator.workload.importers.rows import PTE_MODIFY, SYSCALL, Post
 from simulator.workload.importers.settle import SPACE_SWITCH_GUESS
 
 DEAD_STATES = ("Z", "X")
+RUNNABLE = "R"
 
 
 class TaskHandlers(State):
@@ -22,25 +23,28 @@ class TaskHandlers(State):
     def _switch(self, cpu: Cpu, switch: Switch, _b: int) -> bool:
         """A context switch; a change of space has its own line (``tlb:tlb_flush``), or else see ``Guesses``."""
         prev_pid, prev_state, next_comm, next_pid = switch
+        idle_task = cpu.idle_task
         if prev_pid != cpu.task.tid:
-            self._resume(cpu, self.tasks.find(prev_pid, "") if prev_pid else cpu.idle_task, cpu.now)
-        cpu.write_implied()
+            self._resume(cpu, self.tasks.find(prev_pid, "") if prev_pid else idle_task, cpu.now)
+        if cpu.implied:
+            cpu.write_implied()
         before = cpu.task
         if cpu.task_before.dead:  # no line can be of it any more
             self._forget(cpu.task_before)
-        if prev_state.startswith(DEAD_STATES) and before is not cpu.idle_task:
+        state = prev_state[0]
+        if state in DEAD_STATES and before is not idle_task:
             self._destroy(cpu, before, self.spaces.end_exit(before))
             before.dead = True
-        task = self.tasks.find(next_pid, next_comm) if next_pid else cpu.idle_task
+        task = self.tasks.find(next_pid, next_comm) if next_pid else idle_task
         self.causes.switch(cpu, task)
-        cpu.task_event(CONTEXT_SWITCH, task.tid)
-        if before is not cpu.idle_task:
+        cpu.task_event(CONTEXT_SWITCH, next_pid)
+        if before is not idle_task:
             before.left = Post(cpu, cpu.next_row - 1, cpu.now)
-            before.preempted = prev_state.startswith("R")
+            before.preempted = state == RUNNABLE
         cpu.run(task, announced=True)
         cpu.place = None
-        if task is not cpu.idle_task:
-            space = self.spaces.of(task)
+        if task is not idle_task:
+            space = task.space or self.spaces.of(task)
             if not self.guesses.switch_lines:
                 cpu.memory_event_at_last_row(SPACE_SWITCH_GUESS, space.number)
         return True

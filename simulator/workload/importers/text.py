@@ -102,12 +102,12 @@ def whole_lines(chunks: Iterable[bytes], where: str, open_end: bool = False) -> 
     rest = b""
     try:
         for chunk in chunks:
-            whole, newline, tail = chunk.rpartition(b"\n")
-            if newline:
-                block = rest + whole + newline
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                block = b"".join((rest, memoryview(chunk)[:end]))  # copied once
                 lines += block.count(b"\n")
                 yield block.replace(b"\r\n", b"\n") if b"\r" in block else block
-                rest = tail
+                rest = chunk[end:]
             else:
                 rest += chunk
             if len(rest) > LINE_BYTES:
