@@ -156,6 +156,7 @@ def test_unreadable_lines_are_counted_with_their_number(tmp_path: Path) -> None:
     lines[70] = "not a line of a trace\n"
     report = imported("# tracer: nop\n" + "".join(lines), tmp_path).report
     assert (report.unknown, report.first_unreadable_line) == ({"unreadable line": 2}, 72)
+    assert "2 lines unreadable, the first is line 72" in report.notes
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from simulator.errors import StreamError
 from simulator.events import BY_CODE
 from simulator.stream import EventStream, ParquetStream, check_batch, content_hash, write_parquet
 from simulator.workload.importers import perf_reader, settle, text
-from simulator.workload.importers.perf import UNREADABLE, ImportReport, import_perf
+from simulator.workload.importers.perf import ImportReport, import_perf
+from simulator.workload.importers.unreadable import UNREADABLE
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
 START = 5_000_000_000

@@ -18,16 +18,12 @@ import numpy as np
 
 from simulator.errors import StreamError
 from simulator.workload.importers.ftrace_columns import NO_EVENT, NO_SYSTEM, Rewriter, Rewritten
-from simulator.workload.importers.guess import looks_like
-from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
+from simulator.workload.importers.perf import ImportReport, read_recording
 from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.text import Progress, read_blocks
 from simulator.workload.importers.trace_text import lost_events
-
-_UNREADABLE_SHARE = 100
-_TEXT_SHOWN = 80
 
 
 class Converter:
@@ -38,9 +34,6 @@ class Converter:
         self.lines = 0
         self.lost = self.imprecise = self.without_process = 0
         self.others: Counter[str] = Counter()
-        self.unreadable = 0
-        self.first_unreadable: int | None = None
-        self.first_unreadable_text = ""
         self._latest = -1
         self._columns = Columns()
         self._rewriter = Rewriter()
@@ -59,7 +52,7 @@ class Converter:
         for number in np.flatnonzero(rewritten.times == NO_EVENT).tolist():
             self._give(rewritten.run(begin, number), reader)
             reader.lines += 1
-            self._other(self.lines + number + 1, rewritten.text(number))
+            self._other(reader, rewritten.text(number))
             begin = number + 1
         self._give(rewritten.run(begin, len(rewritten.times)), reader)
         self.lines += len(rewritten.times)
@@ -68,7 +61,7 @@ class Converter:
         if lines:
             reader.read(self._columns.split(lines))
 
-    def _other(self, number: int, text: str) -> None:
+    def _other(self, reader: Reader, text: str) -> None:
         lost = lost_events(text)
         if lost is not None:
             self.lost += lost
@@ -76,18 +69,7 @@ class Converter:
         elif not text.strip() or text.startswith(("#", "cpus=")):
             self.others["comment"] += 1
         else:
-            self._unreadable(1, number, text)
-
-    def _unreadable(self, lines: int, first: int, text: str) -> None:
-        self.unreadable += lines
-        if self.first_unreadable is None or first < self.first_unreadable:
-            self.first_unreadable = first
-            self.first_unreadable_text = text
-
-    def take_over_unreadable(self, reader: Reader) -> None:
-        """Add the lines that the reader could not read."""
-        if reader.first_unreadable is not None:
-            self._unreadable(reader.unreadable, reader.first_unreadable, reader.first_unreadable_text)
+            reader.unreadable.add(reader.lines, text)
 
     def _refuse_backward(self, rewritten: Rewritten) -> None:
         events = np.flatnonzero(rewritten.times != NO_EVENT)
@@ -102,19 +84,6 @@ class Converter:
                 f"{_seconds(before)} s (the trace clock must be one for all CPUs, such as `mono`)"
             )
         self._latest = int(times[-1])
-
-    def refuse_unreadable(self) -> None:
-        """Refuse a file of which more than one line in a hundred cannot be read.
-
-        Raises:
-            StreamError: it is so.
-        """
-        if self.unreadable * _UNREADABLE_SHARE > self.lines:
-            raise StreamError(
-                f"{self.path}:{self.first_unreadable}: {self.unreadable:,} of {self.lines:,} lines cannot be read, "
-                f"this one first: {self.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the `trace` file of "
-                f"tracefs, or the text of `trace-cmd report`{looks_like(self.first_unreadable_text)}"
-            )
 
 
 def import_ftrace(
@@ -133,8 +102,7 @@ def import_ftrace(
     def feed(reader: Reader) -> None:
         for block in read_blocks(path, progress):
             converter.feed(block, reader)
-        converter.take_over_unreadable(reader)
-        converter.refuse_unreadable()
+        reader.unreadable.refuse(path, reader.lines, "the `trace` file of tracefs, or the text of `trace-cmd report`")
         if converter.imprecise:
             reader.repeated = 0  # two lines of one microsecond are no line that is there twice
 
@@ -144,9 +112,6 @@ def import_ftrace(
 
 def _whole_report(report: ImportReport, converter: Converter) -> ImportReport:
     """Return the report of the lines that a reader was given, with those that it was not."""
-    unknown = {name.removeprefix(f"{NO_SYSTEM}:"): count for name, count in report.unknown.items()}
-    if converter.unreadable:
-        unknown[UNREADABLE] = converter.unreadable
     numbers = {
         "events lost by the recorder, as the file says": converter.lost,
         "lines with times in microseconds: shorter stretches are rounded": converter.imprecise,
@@ -157,9 +122,8 @@ def _whole_report(report: ImportReport, converter: Converter) -> ImportReport:
     return replace(
         report,
         without_event={**report.without_event, **converter.others},
-        unknown=unknown,
-        first_unreadable_line=converter.first_unreadable,
-        notes=(*(note for note in report.notes if "lines unreadable" not in note), *notes),
+        unknown={name.removeprefix(f"{NO_SYSTEM}:"): count for name, count in report.unknown.items()},
+        notes=(*report.notes, *notes),
     )
 
 

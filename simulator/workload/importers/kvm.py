@@ -21,8 +21,7 @@ from pathlib import Path
 from simulator.errors import StreamError
 from simulator.events import BY_CODE
 from simulator.stream import Header
-from simulator.workload.importers.guess import looks_like
-from simulator.workload.importers.kvm_reader import UNREADABLE, Reader
+from simulator.workload.importers.kvm_reader import Reader
 from simulator.workload.importers.kvm_reasons import REASONS
 from simulator.workload.importers.packed import PackedRows
 from simulator.workload.importers.perf import ImportReport
@@ -34,8 +33,6 @@ HOST_COSTS = "recording-host/none"
 """The cost model for what a stream's gaps hold of its events: nothing, since what an exit takes is left out of them."""
 
 _UNTOLD = "what does not exit: system calls, page faults under nested paging, task switches, page-table writes"
-_UNREADABLE_SHARE = 100
-_TEXT_SHOWN = 80
 
 
 def import_kvm(
@@ -86,14 +83,12 @@ def import_kvm(
 
 def _refuse(reader: Reader) -> None:
     """Refuse a file with more than one unreadable line in a hundred, and one without an event."""
-    unreadable = reader.unknown[UNREADABLE]
-    if unreadable * _UNREADABLE_SHARE > reader.lines:
-        raise StreamError(
-            f"{reader.path}:{reader.first_unreadable}: {unreadable:,} of {reader.lines:,} lines cannot be read, this "
-            f"one first: {reader.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the text of `perf script -F "
-            "comm,pid,tid,cpu,time,event,trace`, of `trace-cmd report`, or of the `trace` file, with kvm_exit and "
-            f"kvm_entry{looks_like(reader.first_unreadable_text)}"
-        )
+    reader.unreadable.refuse(
+        reader.path,
+        reader.lines,
+        "the text of `perf script -F comm,pid,tid,cpu,time,event,trace`, of `trace-cmd report`, or of the `trace` "
+        "file, with kvm_exit and kvm_entry",
+    )
     if not any(count for name, count in reader.exits.items() if name in REASONS):
         raise StreamError(
             f"{reader.path}:{max(reader.lines, 1)}: the file has no kvm_exit line with a known reason; record with "
@@ -116,16 +111,14 @@ def _report(reader: Reader) -> ImportReport:
         notes.append(f"{count:,} exits {name} that no number or line of detail explains: {taken}")
     if reader.events["page_fault"]:
         notes.append("page faults that exited may be hidden faults of shadow paging: page_fault is an upper bound")
-    if reader.first_unreadable is not None:
-        notes.append(f"{reader.unknown[UNREADABLE]} lines unreadable, the first is line {reader.first_unreadable}")
     return ImportReport(
         lines=reader.lines,
         events=dict(reader.events.most_common()),
         derived={name: count for name, count in reader.derived.items() if count},
         with_event=dict(reader.with_event),
         without_event=dict(reader.without_event),
-        unknown={name: count for name, count in reader.unknown.items() if count},
-        first_unreadable_line=reader.first_unreadable,
+        unknown={**reader.unknown, **reader.unreadable.counted()},
+        first_unreadable_line=reader.unreadable.first,
         waits={"halt": reader.signals} if reader.signals else {},
-        notes=tuple(notes),
+        notes=(*notes, *reader.unreadable.notes()),
     )

@@ -14,9 +14,9 @@ from simulator.workload.importers.kvm_reasons import NONE, REASONS, Event, Info,
 from simulator.workload.importers.packed import PackedRows, Row
 from simulator.workload.importers.perf_text import Memo
 from simulator.workload.importers.trace_text import Line, ftrace_parser, lost_events, perf_parser
+from simulator.workload.importers.unreadable import Unreadable
 from simulator.workload.importers.writer import StreamWriter
 
-UNREADABLE = "unreadable line"
 _HALF = 1 << 63  # the addresses of the kernel have this bit
 
 _EXIT = re.compile(
@@ -69,8 +69,7 @@ class Reader:
         self.unknown: Counter[str] = Counter()
         self.unsure: Counter[str] = Counter()
         self.lost = self.unpaired = self.signals = self.imprecise = 0
-        self.first_unreadable: int | None = None
-        self.first_unreadable_text = ""
+        self.unreadable = Unreadable()
         self._writer = writer
         self._parsers = perf_parser(), ftrace_parser()
         self._reason_names = Memo(reason_name)
@@ -95,7 +94,7 @@ class Reader:
             except ValueError as error:
                 if isinstance(error, StreamError):
                     raise
-                self._unreadable(number, text)
+                self.unreadable.add(number, text)
         self.lines += len(lines)
 
     def _other(self, text: str) -> Line | None:
@@ -113,13 +112,7 @@ class Reader:
         elif not text.strip() or text.startswith(("#", "cpus=")):
             self.without_event["comment"] += 1
         else:
-            self._unreadable(number, text)
-
-    def _unreadable(self, number: int, text: str) -> None:
-        self.unknown[UNREADABLE] += 1
-        if self.first_unreadable is None:
-            self.first_unreadable = number
-            self.first_unreadable_text = text
+            self.unreadable.add(number, text)
 
     def _line(self, line: Line, number: int) -> None:
         if line.event == "kvm_entry":

@@ -36,7 +36,6 @@ from simulator.errors import StreamError
 from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
-from simulator.workload.importers.guess import looks_like
 from simulator.workload.importers.perf_columns import Block
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.perf_split import split
@@ -44,9 +43,7 @@ from simulator.workload.importers.settle import Findings, Recording, Survey, sur
 from simulator.workload.importers.text import Progress
 from simulator.workload.untold import UNTOLD
 
-UNREADABLE = "unreadable line"
 _REFUSED_SHARE = 100
-_TEXT_SHOWN = 80
 _TELLING = {
     "exceptions:page_fault": "page faults",
     "kmem:rss_stat": "page-table writes but those that faults imply",
@@ -150,16 +147,13 @@ def read_recording(
 
 
 def _refuse_unreadable(reader: Reader) -> None:
-    """Refuse a file of which more than one line in a hundred cannot be read: its gaps and counts would mislead."""
-    if reader.unreadable * _REFUSED_SHARE <= reader.lines:
-        return
-    line = reader.first_unreadable_text.strip()
-    microseconds = " (its time stamps are in microseconds: add --ns)" if _MICROSECONDS.search(line) else ""
-    raise StreamError(
-        f"{reader.path}:{reader.first_unreadable}: {reader.unreadable:,} of {reader.lines:,} lines cannot be read, "
-        f"this one first: {line[:_TEXT_SHOWN]!r}{microseconds}; expected the text of "
-        "`perf script --ns -F comm,pid,tid,cpu,time,event,trace`"
-        f"{'' if microseconds else looks_like(reader.first_unreadable_text)}"
+    """Refuse a file of which more than one line in a hundred cannot be read."""
+    in_microseconds = _MICROSECONDS.search(reader.unreadable.text.strip())
+    reader.unreadable.refuse(
+        reader.path,
+        reader.lines,
+        "the text of `perf script --ns -F comm,pid,tid,cpu,time,event,trace`",
+        " (its time stamps are in microseconds: add --ns)" if in_microseconds else "",
     )
 
 
@@ -219,16 +213,14 @@ def _report(reader: Reader, found: Survey) -> ImportReport:
     derived = {name: count for name, count in derived.items() if count}
     known = [tracepoint for tracepoint in reader.tracepoints.values() if tracepoint.known]
     unknown = {tracepoint.name: tracepoint.lines for tracepoint in reader.tracepoints.values() if not tracepoint.known}
-    if reader.unreadable:
-        unknown[UNREADABLE] = reader.unreadable
     return ImportReport(
         lines=reader.lines,
         events=found.events,
         derived=derived,
         with_event={t.name: t.events for t in known if t.events},
         without_event={t.name: t.lines - t.events for t in known if t.lines > t.events},
-        unknown=unknown,
-        first_unreadable_line=reader.first_unreadable,
+        unknown={**unknown, **reader.unreadable.counted()},
+        first_unreadable_line=reader.unreadable.first,
         waits=dict(sorted(reader.causes.waits.items())),
         notes=_notes(reader, derived),
     )
@@ -262,6 +254,4 @@ def _notes(reader: Reader, derived: Mapping[str, int]) -> tuple[str, ...]:
         "disk requests issued and not completed in the recording": reader.causes.open_requests,
     }
     notes += [f"{count} {text}" for text, count in numbers.items() if count]
-    if reader.first_unreadable is not None:
-        notes.append(f"{reader.unreadable} lines unreadable, the first is line {reader.first_unreadable}")
-    return tuple(notes)
+    return (*notes, *reader.unreadable.notes())

@@ -20,6 +20,7 @@ from simulator.workload.importers.perf_columns import NAME, PLACE, TIME, A, B, B
 from simulator.workload.importers.perf_handlers import Handler, Handlers, nothing
 from simulator.workload.importers.perf_text import MEMO_TEXTS, Head
 from simulator.workload.importers.spool import BUFFER_BYTES
+from simulator.workload.importers.unreadable import Unreadable
 
 # Lines that the kernel may write while it switches, when the CPU already counts as the next task's.
 DURING_SWITCH = frozenset({"tlb:tlb_flush", "msr:read_msr", "msr:write_msr"})
@@ -58,9 +59,7 @@ class Reader(Handlers):
         self.start = self.latest = -1
         self.cpus: dict[int, Cpu] = {}
         self.tracepoints: dict[str, Tracepoint] = {}
-        self.unreadable = 0
-        self.first_unreadable: int | None = None
-        self.first_unreadable_text = ""
+        self.unreadable = Unreadable()
         self.repeated = 0
         self.late = self.most_late_ns = 0
         self._moved: dict[int, tuple[int, int]] = {}
@@ -234,11 +233,8 @@ class Reader(Handlers):
         name = block.columns[NAME, number]
         if name >= 0:
             self._tracepoint(block.names[name]).lines -= 1
-        self.unreadable += 1
         self.repeated -= number in block.repeats
-        if self.first_unreadable is None:
-            self.first_unreadable = self.lines + number + 1
-            self.first_unreadable_text = block.line(number).decode("utf-8", errors="backslashreplace")
+        self.unreadable.add(self.lines + number + 1, block.line(number).decode("utf-8", errors="backslashreplace"))
 
 
 def _seconds(nanoseconds: int) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from simulator.workload.importers.perf import UNREADABLE, ImportReport, read_recording
+from simulator.workload.importers.perf import ImportReport, read_recording
 from simulator.workload.importers.perf_reader import Reader
 from simulator.workload.importers.settle import Recording
 from simulator.workload.importers.strace_tracer import Tracer
@@ -51,7 +51,7 @@ def import_strace(
             reader.read(tracer.cpus.lines.take())
         tracer.finish()
         reader.read(tracer.cpus.lines.take())
-        assert not reader.unreadable, "what is written here can be read"
+        assert not reader.unreadable.lines, "what is written here can be read"
 
     recording, report = read_recording(path, feed, title, {"source": "strace", UNTOLD: _UNTOLD}, provenance)
     return recording, _report(report, tracer)
@@ -67,8 +67,8 @@ def _report(report: ImportReport, tracer: Tracer) -> ImportReport:
         derived={**derived, **report.derived},
         with_event=_by_number(tracer.with_event),
         without_event=_by_number(tracer.without_event),
-        unknown={name: count for name, count in tracer.unknown.items() if count},
-        first_unreadable_line=tracer.first_unreadable,
+        unknown=tracer.unreadable.counted(),
+        first_unreadable_line=tracer.unreadable.first,
         notes=tuple(_notes(tracer, derived)),
     )
 
@@ -100,6 +100,4 @@ def _notes(tracer: Tracer, derived: Mapping[str, int]) -> list[str]:
         "pages were protected anew (mprotect): so many entries at most were changed": tracer.pages["mprotect"],
     }
     notes += [f"{count:,} {text}" for text, count in numbers.items() if count]
-    if tracer.first_unreadable is not None:
-        notes.append(f"{tracer.unknown[UNREADABLE]} lines unreadable, the first is line {tracer.first_unreadable}")
-    return notes
+    return [*notes, *tracer.unreadable.notes()]

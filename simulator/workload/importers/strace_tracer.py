@@ -8,12 +8,11 @@ from pathlib import Path
 
 from simulator.errors import StreamError
 from simulator.workload.importers import strace_calls as calls
-from simulator.workload.importers.guess import looks_like
-from simulator.workload.importers.perf import UNREADABLE
 from simulator.workload.importers.perf_text import CLONE
 from simulator.workload.importers.strace_cpus import Cpus, Task
 from simulator.workload.importers.strace_text import NOBODY, Line, Sort, TimesError, parse_line
 from simulator.workload.importers.syscalls import NUMBERS, UNNUMBERED
+from simulator.workload.importers.unreadable import Unreadable
 
 SHORTEST_SLEEP_NS = 50_000
 """A call that may sleep and took less did not: under strace, going to sleep and waking take about as long."""
@@ -22,8 +21,6 @@ FIRST_TASK = 1
 MOST_TASKS_AT_ONCE = 4096
 LONGEST_NS = 10**9 * 10**9
 """How long a recording may be: 30 years."""
-_UNREADABLE_SHARE = 100
-_TEXT_SHOWN = 80
 _PAGE = 4096
 _CUT_BY_MESSAGE = re.compile(r"(.+?)(?:strace: )?Process \d{1,9} attached$")
 _LENGTH = {
@@ -45,9 +42,7 @@ class Tracer:
         self.cpus = Cpus()
         self.with_event: defaultdict[str, int] = defaultdict(int)
         self.without_event: defaultdict[str, int] = defaultdict(int)
-        self.unknown: Counter[str] = Counter()
-        self.first_unreadable: int | None = None
-        self.first_unreadable_text = ""
+        self.unreadable = Unreadable()
         self.timed = self.untimed = self.sleeps = self.guessed_parents = self.overlaps = self.no_number = 0
         self.pages: Counter[str] = Counter()
         self._tasks: dict[int, Task] = {}
@@ -74,7 +69,7 @@ class Tracer:
                 raise StreamError(f"{self.path}:{number}: {error}") from None
             self._cut = ""
             if line is None:
-                self._unreadable(number, text)
+                self.unreadable.add(number, text)
             elif line.sort is Sort.ATTACHED:
                 self._message()
             else:
@@ -86,12 +81,6 @@ class Tracer:
         """Note that strace follows children, as it said that it attached to one."""
         self._numbered = True
         self.without_event["message of strace"] += 1
-
-    def _unreadable(self, number: int, text: str) -> None:
-        self.unknown[UNREADABLE] += 1
-        if self.first_unreadable is None:
-            self.first_unreadable = number
-            self.first_unreadable_text = text
 
     def _forward(self, number: int, line: Line) -> None:
         if line.time < self._latest:
@@ -279,13 +268,7 @@ class Tracer:
         if self._whole is not None:
             self._end_whole_call(self._latest + (self._whole[1].took or 0))
         self.cpus.flush()
-        unreadable = self.unknown[UNREADABLE]
-        if unreadable * _UNREADABLE_SHARE > self.lines:
-            raise StreamError(
-                f"{self.path}:{self.first_unreadable}: {unreadable:,} of {self.lines:,} lines cannot be read, this one "
-                f"first: {self.first_unreadable_text.strip()[:_TEXT_SHOWN]!r}; expected the text of `strace -f -ttt "
-                f"-T`{looks_like(self.first_unreadable_text)}"
-            )
+        self.unreadable.refuse(self.path, self.lines, "the text of `strace -f -ttt -T`")
 
 
 def _seconds(nanoseconds: int) -> str:
