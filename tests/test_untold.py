@@ -9,13 +9,16 @@ from support import K, stream
 
 from simulator.report.writer import write_result
 from simulator.run import run_experiment
-from simulator.spec.build import load_experiment
+from simulator.run.experiment import notes_on
+from simulator.spec.build import load_experiment, load_workload
 from simulator.spec.library import root
 from simulator.stream import Header, write_parquet
 from simulator.workload.combine import concat
+from simulator.workload.exporters.synthetic import Synthetic
 from simulator.workload.history import with_history
 from simulator.workload.importers.ftrace import import_ftrace
 from simulator.workload.importers.kvm import import_kvm
+from simulator.workload.importers.kvm_stat import read_kvm_stat, workload_text
 from simulator.workload.importers.perf import import_perf
 from simulator.workload.importers.strace import import_strace
 from simulator.workload.untold import untold
@@ -38,6 +41,45 @@ def test_exits_do_not_tell_what_does_not_exit(tmp_path: Path) -> None:
     header, _ = import_kvm(SAMPLES / "kvm-intel.perf.txt", tmp_path / "a.parquet")
     (told,) = untold(header)
     assert "its source (exits under KVM) tells nothing of what does not exit: system calls" in told
+
+
+def notes_of_table(folder: Path, table: str, computation: int | None) -> list[str]:
+    """What an experiment with the workload of a table of ``perf kvm stat`` says of it."""
+    (folder / "t.txt").write_text(table)
+    (folder / "t.yaml").write_text(workload_text(read_kvm_stat(folder / "t.txt"), "t", computation))
+    (folder / "e.yaml").write_text(
+        "{document: experiment, title: e, workloads: [t.yaml], models: [recording-host/none], baseline: none}"
+    )
+    return list(notes_on(load_experiment(folder / "e.yaml")))
+
+
+def test_a_table_of_exits_tells_neither_what_does_not_exit_nor_an_order(tmp_path: Path) -> None:
+    table = (SAMPLES / "kvm-stat-intel.txt").read_text()
+    lacking, order = notes_of_table(tmp_path, table, 5_920_291_800)
+    assert lacking.startswith(
+        "t: its source (perf kvm stat report) tells nothing of what does not exit: system calls, page faults under "
+        "nested paging, task switches, page-table writes: what these cost is missing"
+    )
+    assert order == (
+        "t: its source (perf kvm stat report) does not tell the order of exits, the times between them, whose they were "
+        "(virtual CPU, task, address space), nor their pages, registers and ports: the workload lays that out, and what "
+        "hangs on it, such as hits and waits, is no finding"
+    )
+    assert "tells nothing of the guest's own computation; what does" in notes_of_table(tmp_path, table, None)[0]
+
+
+def test_a_table_of_accesses_tells_no_other_exits(tmp_path: Path) -> None:
+    head = "      MSR Access    Samples  Samples%     Time%         Avg time\n"
+    table = f"{head}     0x6e0:W    5    100.00%    100.00%    2.00us ( +-   0.00% )\nTotal Samples:5, Total events handled time:10.00us.\n"
+    lacking, order = notes_of_table(tmp_path, table, 1000)
+    assert "tells nothing of other exits; what does not exit: " in lacking
+    assert "address space): the workload lays that out" in order
+
+
+def test_the_header_of_an_exported_table_says_what_it_does_not_tell(tmp_path: Path) -> None:
+    notes_of_table(tmp_path, (SAMPLES / "kvm-stat-intel.txt").read_text(), None)
+    stream = load_workload(tmp_path / "t.yaml")[1].stream
+    assert Synthetic.of(stream).header.provenance["not_told"].startswith("the guest's own computation; ")
 
 
 def test_tracepoints_that_are_not_there_are_told(tmp_path: Path) -> None:

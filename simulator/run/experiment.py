@@ -90,8 +90,8 @@ def default_engine() -> Engine:
 def notes_on(experiment: Experiment) -> Iterator[str]:
     """Say what a reader of the result must know and nobody did wrong."""
     for workload in experiment.workloads.values():
-        if workload.recording is not None:
-            yield from (f"{workload.name}: {text}" for text in untold(workload.recording.header))
+        source = workload.recording or workload.stream
+        yield from (f"{workload.name}: {text}" for text in untold(source.header))
         clipped = workload.clipping
         if clipped.gaps:
             yield (

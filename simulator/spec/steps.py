@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -296,11 +296,13 @@ StepSpec.model_rebuild()
 Program = Annotated[list[StepSpec], Field(min_length=1)]
 
 
-def synthetic(title: str, programs: Sequence[Sequence[Any]], seed: int) -> SyntheticStream:
+def synthetic(
+    title: str, programs: Sequence[Sequence[Any]], seed: int, provenance: Mapping[str, Any] | None = None
+) -> SyntheticStream:
     """Return the stream of one program (a list of steps) for each virtual CPU; title and seed say what is drawn."""
     stock = _Stock()
     steps = [_program(events, stock) for events in programs]
-    header = Header(title=title, vcpus=len(steps), devices=tuple(stock.devices))
+    header = Header(title=title, vcpus=len(steps), devices=tuple(stock.devices), provenance=provenance or {})
     return SyntheticStream(header, steps, seed, tuple(stock.ranges))
 
 

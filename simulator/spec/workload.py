@@ -122,4 +122,5 @@ class WorkloadSpec(Spec):
     def synthetic(self, seed: int) -> SyntheticStream:
         """Return the stream of a synthetic workload; its random numbers follow from its title and the seed."""
         specs = self.vcpus or [VcpuSpec(events=self.events or [])]
-        return synthetic(self.title, [spec.events for spec in specs for _ in range(spec.copies)], seed)
+        programs = [spec.events for spec in specs for _ in range(spec.copies)]
+        return synthetic(self.title, programs, seed, self.provenance)

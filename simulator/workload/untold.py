@@ -9,10 +9,12 @@ from simulator.stream import Header
 
 UNTOLD = "not_told"
 """The entry of a header's provenance that names, in words, what its source tells nothing of."""
+LAID_OUT = "laid_out"
+"""The entry that names what its source does not tell of the events that it does tell, so that someone had to choose."""
 
 
 def untold(header: Header) -> tuple[str, ...]:
-    """Return a sentence for each thing that a stream lacks because its source could not see it, each once.
+    """Return a sentence for each thing that a workload lacks because its source could not see it, each once.
 
     Of a stream made of several, what each of them lacks.
     """
@@ -24,6 +26,11 @@ def _told(provenance: Mapping[str, Any], history: Any) -> Iterator[str]:
         yield (
             f"its source ({provenance.get('source', 'not named')}) tells nothing of {provenance[UNTOLD]}: what these "
             "cost is missing under every model"
+        )
+    if LAID_OUT in provenance:
+        yield (
+            f"its source ({provenance.get('source', 'not named')}) does not tell {provenance[LAID_OUT]}: the "
+            "workload lays that out, and what hangs on it, such as hits and waits, is no finding"
         )
     missing = provenance.get("tracepoints_missing", {})
     if isinstance(missing, Mapping):

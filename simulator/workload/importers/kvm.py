@@ -22,7 +22,7 @@ from simulator.errors import StreamError
 from simulator.events import BY_CODE
 from simulator.stream import Header
 from simulator.workload.importers.kvm_reader import Reader
-from simulator.workload.importers.kvm_reasons import REASONS
+from simulator.workload.importers.kvm_reasons import NOT_EXITING, REASONS
 from simulator.workload.importers.packed import PackedRows
 from simulator.workload.importers.perf import ImportReport
 from simulator.workload.importers.text import Progress, read_lines, sha256
@@ -31,8 +31,6 @@ from simulator.workload.untold import UNTOLD
 
 HOST_COSTS = "recording-host/none"
 """The cost model for what a stream's gaps hold of its events: nothing, since what an exit takes is left out of them."""
-
-_UNTOLD = "what does not exit: system calls, page faults under nested paging, task switches, page-table writes"
 
 
 def import_kvm(
@@ -67,7 +65,7 @@ def import_kvm(
             recorded_ns=reader.latest - reader.start,
             provenance={
                 "source": "exits under KVM",
-                UNTOLD: _UNTOLD,
+                UNTOLD: NOT_EXITING,
                 "file": path.name,
                 "sha256": sha256(path),
                 "lines": reader.lines,

@@ -36,6 +36,8 @@ TLB_FLUSH_PAGE = kind_code("tlb_flush_page")
 
 NONE = 0
 """The kind of an exit that the taxonomy has no event for."""
+NOT_EXITING = "what does not exit: system calls, page faults under nested paging, task switches, page-table writes"
+"""What exits tell nothing of."""
 _MOST_PAGE = (1 << 51) - 1
 _PAGE_FAULT_VECTOR, _NMI_TYPE = 14, 2
 _APIC_PAGE = 0xFEE00

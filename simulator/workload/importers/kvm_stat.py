@@ -19,14 +19,18 @@ from typing import NamedTuple
 from simulator.errors import StreamError
 from simulator.events import BY_CODE, BY_NAME
 from simulator.workload.importers import kvm_reasons as guest
-from simulator.workload.importers.kvm_reasons import NONE, REASONS, Event, Info, reason_name
+from simulator.workload.importers.kvm_reasons import NONE, NOT_EXITING, REASONS, Event, Info, reason_name
 from simulator.workload.importers.text import read_lines, sha256
+from simulator.workload.untold import LAID_OUT, UNTOLD
 
 MARK = "# written by `vmmsim import perf-kvm-stat`"
 """The first line of what is written, by which a file is known to be no one's work."""
 ROUNDS = 1000
 """Into so many rounds the events are laid out, so that those of one kind do not all stand together."""
 MOST_ROWS = 100_000
+EXITS = "VM-EXIT"
+"""The table of all exits; the others are of some."""
+_ORDER = "the order of exits, the times between them, whose they were (virtual CPU, task, address space)"
 _SHOWN = 80
 
 _HEAD = re.compile(r"\s*(VM-EXIT|IO Port Access|MMIO Access|MSR Access)\s+Samples\s+Samples%\s+Time%.*")
@@ -71,7 +75,7 @@ class KvmStat:
         return [(row, self._event(row.name)) for row in self.rows]
 
     def _event(self, name: str) -> Event | None:
-        if self.kind == "VM-EXIT":
+        if self.kind == EXITS:
             reason = REASONS.get(reason_name(name))
             return reason.read(Info()) if reason is not None else None
         match = _ACCESS.fullmatch(name)
@@ -217,12 +221,26 @@ def workload_text(stat: KvmStat, title: str, computation: int | None) -> str:
         f"title: {json.dumps(title)}",
         f"description: {json.dumps(f'Counts of exits under KVM, in rounds. {computed}')}",
         f"source: {json.dumps(f'perf kvm stat report, {stat.path.name}, SHA-256 {sha256(stat.path)}')}",
+        "provenance:",
+        *(f"  {key}: {json.dumps(text)}" for key, text in _provenance(stat, computation).items()),
         *told,
         *(f"# note: {note}" for note in found.notes),
         "events:",
         *_program(counts, computation or 0),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _provenance(stat: KvmStat, computation: int | None) -> dict[str, str]:
+    """Return what the workload says of its source: what that tells nothing of, and what of the events it does tell."""
+    others = [] if stat.kind == EXITS else ["other exits"]
+    computed = [] if computation is not None else ["the guest's own computation"]
+    details = ", nor their pages, registers and ports" if stat.kind == EXITS else ""
+    return {
+        "source": "perf kvm stat report",
+        UNTOLD: "; ".join([*computed, *others, NOT_EXITING]),
+        LAID_OUT: _ORDER + details,
+    }
 
 
 def _meaning(event: Event | None) -> str:
