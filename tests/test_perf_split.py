@@ -15,7 +15,8 @@ from simulator.errors import RunError, StreamError
 from simulator.stream import content_hash
 from simulator.workload.importers import perf_process
 from simulator.workload.importers.perf import import_perf
-from simulator.workload.importers.perf_columns import ODD, TIME, A, Columns
+from simulator.workload.importers.perf_block import ODD, TIME, A
+from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.perf_process import splitting
 
 SAMPLES = sorted((Path(__file__).parent / "data").glob("*.perf-script.txt"))
@@ -59,7 +60,10 @@ class Started(subprocess.Popen):
         super().__init__(*arguments, **options)
 
 perf_process.LARGE_BYTES, os.cpu_count, subprocess.Popen = 0, lambda: 2, Started
-main()
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
 """
 
 
@@ -69,6 +73,7 @@ def test_the_command_starts_the_process_before_it_loads_what_is_large(tmp_path: 
     command = [sys.executable, "-c", STARTED, "import", "perf", str(SAMPLES[0]), "--out", str(apart)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[0] == "started False False"
+    assert "pyarrow.compute" not in done.stderr.split()
     assert apart.read_bytes() == alone.read_bytes()
 
 

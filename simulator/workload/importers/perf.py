@@ -25,9 +25,9 @@ the report's notes count such places.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -36,9 +36,9 @@ from simulator.errors import StreamError
 from simulator.stream import Header
 from simulator.workload.importers import text
 from simulator.workload.importers.causes import BY_KERNEL, Cpu
-from simulator.workload.importers.perf_columns import Block
+from simulator.workload.importers.perf_block import Block
+from simulator.workload.importers.perf_process import received, splitting
 from simulator.workload.importers.perf_reader import Reader
-from simulator.workload.importers.perf_split import split
 from simulator.workload.importers.settle import Findings, Recording, Survey, survey
 from simulator.workload.importers.text import Progress
 from simulator.workload.untold import UNTOLD
@@ -90,8 +90,15 @@ def import_perf(
         StreamError: no such file; cut in the middle of a line; packed data truncated or corrupt; time runs backward; no
             event in it. The message names file and line.
     """
-    with closing(split(path, progress, splitter)) as blocks:
+    with nullcontext(splitter) if splitter is not None else splitting(path) as pipe:
+        blocks = received(pipe, path, progress) if pipe is not None else _split(path, progress)
         return import_blocks(blocks, path, title, provenance)
+
+
+def _split(path: Path, progress: Progress | None) -> Iterator[Block]:
+    from simulator.workload.importers.perf_split import split  # noqa: PLC0415 (not loaded where another process splits)
+
+    return split(path, progress)
 
 
 def import_blocks(

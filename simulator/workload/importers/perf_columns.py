@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -32,6 +31,7 @@ from simulator.workload.importers.columns import (
     halves,
     lines_of,
 )
+from simulator.workload.importers.perf_block import COLUMNS, NUMBERS, ODD, TIME, A, B, Block, parse_name
 from simulator.workload.importers.perf_text import PAGE_SHIFT, Layout, Memo
 from simulator.workload.importers.spool import Matrix
 
@@ -41,52 +41,6 @@ _SECONDS = re.compile(rb"\s{1,64}(\d{1,9})\.")
 _SYSCALL = re.compile(r"NR (\d{1,3}) .*")
 _SYSCALL_BYTES = 7  # up to the blank after a number of three digits
 _NS_DIGITS = 9
-ODD = -1
-
-COLUMNS = PLACE, NAME, TIME, A, B = range(5)
-"""The columns of a block."""
-NUMBERS = -1
-"""Says of a tracepoint that all its fields are numbers."""
-
-
-@dataclass(slots=True)
-class Block:
-    """Some lines, as columns.
-
-    ``columns`` has, one row each: place and name, which are indices into the different texts of places and tracepoints
-    (``places``, ``names``); the time in nanoseconds; and the fields ``A`` and ``B``, numbers. Of each name, ``meant``
-    says which of these two holds an index into ``meanings`` in place of a number, if one does. A line that has to be
-    read by itself is ``ODD`` in all columns, and stands in ``alone`` by its number from 0, without its newline.
-    ``repeats`` are lines that are equal to the line before.
-    """
-
-    columns: Matrix
-    repeats: frozenset[int] = frozenset()
-    alone: dict[int, bytes] = field(default_factory=dict)
-    places: list[bytes] = field(default_factory=list)
-    names: list[bytes] = field(default_factory=list)
-    meant: list[int] = field(default_factory=list)
-    meanings: list[Any] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.columns[NAME])
-
-    def line(self, number: int) -> bytes:
-        """Return one line; of one that was split, all but its fields."""
-        if number in self.alone:
-            return self.alone[number]
-        place, name, time = self.columns[[PLACE, NAME, TIME], number].tolist()
-        seconds, ns = divmod(time, 10**9)
-        return b"%b %d.%09d%b..." % (self.places[place], seconds, ns, self.names[name])
-
-    def fields(self, column: int) -> list[Any]:
-        """Return one of the columns of fields, with meanings in place of indices."""
-        fields = self.columns[column].astype(object)
-        where = np.array([*(meant == column for meant in self.meant), False])[self.columns[NAME]]
-        if where.any():
-            fields[where] = np.fromiter(self.meanings, object, len(self.meanings))[self.columns[column, where]]
-        return list(fields)
-
 
 Read = Callable[[Block, Texts], tuple[Any, Any, Any]]
 """Reads the fields of one tracepoint's lines: two columns of numbers, and for which lines they do not hold.
@@ -245,15 +199,6 @@ class Columns:
 
 UNREAD = object()
 """What a text means that cannot be read."""
-
-
-def parse_name(text: bytes) -> str:
-    """Return the tracepoint in what stands between the time and the fields.
-
-    >>> parse_name(b":   msr:read_msr: ")
-    'msr:read_msr'
-    """
-    return text.decode("utf-8", errors="backslashreplace").strip(": ")
 
 
 def _parse_fields(name: bytes, fields: bytes) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.workload.importers.perf_columns import COLUMNS, NUMBERS, A, Block
+from simulator.workload.importers.perf_block import COLUMNS, NUMBERS, A, Block
 from simulator.workload.importers.perf_text import Place
 
 _pack = Struct(f"{len(COLUMNS)}q").pack

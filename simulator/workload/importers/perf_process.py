@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 from simulator.errors import RunError, StreamError
 
 if TYPE_CHECKING:
-    from simulator.workload.importers.perf_columns import Block
+    from simulator.workload.importers.perf_block import Block
 
 LARGE_BYTES = 1 << 24
 """A file of which starting another process costs less than it saves, as it is on disk."""

@@ -16,7 +16,7 @@ import numpy as np
 from simulator.errors import StreamError
 from simulator.workload.importers import perf_text
 from simulator.workload.importers.causes import BY_KERNEL, BY_UNKNOWN, BY_USER, IDLE_TASK, Causes, Cpu, Place
-from simulator.workload.importers.perf_columns import NAME, PLACE, TIME, A, B, Block, parse_name
+from simulator.workload.importers.perf_block import NAME, PLACE, TIME, A, B, Block, parse_name
 from simulator.workload.importers.perf_handlers import Handler, Handlers, nothing
 from simulator.workload.importers.perf_text import MEMO_TEXTS, Head
 from simulator.workload.importers.spool import BUFFER_BYTES

@@ -1,37 +1,27 @@
-"""Opens a recording and splits it into columns; a large one in a process of its own, which this module is, too."""
+"""Opens a recording and splits it into columns; as a program, for another process (``perf_process``)."""
 
 from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Generator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from simulator.errors import StreamError
-from simulator.workload.importers.perf_columns import Block, Columns
-from simulator.workload.importers.perf_process import received, splitting
+from simulator.workload.importers.perf_block import Block
+from simulator.workload.importers.perf_columns import Columns
 from simulator.workload.importers.text import Progress, read_blocks
 
 
-def split(
-    path: Path, progress: Progress | None = None, splitter: IO[bytes] | None = None
-) -> Generator[Block, None, None]:
-    """Give the lines of a file, split into columns, by the process behind ``splitter`` if it is there already.
+def split(path: Path, progress: Progress | None = None) -> Iterator[Block]:
+    """Give the lines of a file, split into columns.
 
     Raises:
         StreamError: as ``text.read_blocks``.
-        RunError: the process that splits has ended before it was done.
     """
-    if splitter is not None:
-        yield from received(splitter, path, progress)
-        return
-    with splitting(path) as pipe:
-        if pipe is not None:
-            yield from received(pipe, path, progress)
-        else:
-            yield from map(Columns().split, read_blocks(path, progress))
+    return map(Columns().split, read_blocks(path, progress))
 
 
 def main() -> None:
