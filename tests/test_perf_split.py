@@ -56,7 +56,7 @@ from simulator.workload.importers import perf_process
 
 class Started(subprocess.Popen):
     def __init__(self, *arguments, **options):
-        print("started", "numpy" in sys.modules, "pyarrow" in sys.modules)
+        print("started", "numpy" in sys.modules, "pyarrow" in sys.modules, os.environ["OPENBLAS_NUM_THREADS"])
         super().__init__(*arguments, **options)
 
 perf_process.LARGE_BYTES, os.cpu_count, subprocess.Popen = 0, lambda: 2, Started
@@ -71,8 +71,9 @@ def test_the_command_starts_the_process_before_it_loads_what_is_large(tmp_path: 
     alone, apart = tmp_path / "alone.parquet", tmp_path / "apart.parquet"
     assert vmmsim("import", "perf", SAMPLES[0], "--out", alone, cwd=tmp_path).returncode == 0
     command = [sys.executable, "-c", STARTED, "import", "perf", str(SAMPLES[0]), "--out", str(apart)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == "started False False"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "started False False 1"
     assert "pyarrow.compute" not in done.stderr.split()
     assert apart.read_bytes() == alone.read_bytes()
 

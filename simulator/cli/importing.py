@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -43,8 +44,10 @@ def perf(
     as_json: AsJson = False,
 ) -> None:
     """Import the text of `perf script`."""
-    from simulator.workload.importers.perf_process import splitting
+    from simulator.workload.importers.perf_process import FEW_THREADS, splitting
 
+    for name, value in FEW_THREADS.items():
+        os.environ.setdefault(name, value)
     with splitting(file) as splitter:  # it loads its modules while this process loads those below
         from simulator.workload.importers.perf import import_perf
 

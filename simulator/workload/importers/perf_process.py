@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 LARGE_BYTES = 1 << 24
 """A file of which starting another process costs less than it saves, as it is on disk."""
 
+FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
+"""The environment in which NumPy starts no threads: an importer uses none, and they are a quarter of loading it."""
 SPLITTER = "simulator.workload.importers.perf_split"
 _PIPE_BYTES = 1 << 20
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # threads that are not used are a quarter of what loading NumPy takes
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def splitting(path: Path) -> Iterator[IO[bytes] | None]:
         stdout=subprocess.PIPE,
         bufsize=_PIPE_BYTES,
         pipesize=_PIPE_BYTES,
-        env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**os.environ, **FEW_THREADS, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
