@@ -24,7 +24,7 @@ trace() { # OUT COMMAND...
 
 linux() { # a guest with Linux, and what its init does
     qemu-system-x86_64 -accel kvm -cpu host -m 512 -nographic -no-reboot -nic none -vga none \
-        -kernel vmlinuz -initrd guest.img -append "console=ttyS0 quiet mitigations=off nokaslr nopti" \
+        -kernel vmlinuz -initrd guest.img -append "console=ttyS0 quiet mitigations=off nokaslr norandmaps nopti" \
         -virtfs local,path=/tmp/shared,mount_tag=shared,security_model=none </dev/null >"console-$paging.txt" 2>&1
 }
 

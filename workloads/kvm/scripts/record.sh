@@ -5,7 +5,7 @@
 #   record.sh FOLDER      leaves texts in FOLDER: exits.*.txt, and for each program what guest and host saw of it
 #
 # Debian's packages: qemu-system-x86 linux-image-amd64 (its files suffice: KERNEL names a folder with boot/ and lib/) busybox-static
-# kmod cpio gcc trace-cmd linux-perf. perf should be of the kernel's version. No privilege is needed; it takes some three minutes.
+# kmod cpio gcc trace-cmd linux-perf. perf should be of the kernel's version. No privilege is needed; it takes some two minutes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
