@@ -64,7 +64,52 @@ def test_a_recorded_table_of_a_guest_that_exits_a_known_number_of_times(tmp_path
     events, _ = events_of(RECORDED.read_text(), tmp_path)
     assert events["port_out"] + events["port_in"] == 20 + 10
     assert events["msr_write"] + events["msr_read"] == 6 + 4
-    assert (events["cpuid"], events["halt"], events["first_touch"]) == (8, 2, 16 + 1 + 5 + 3)
+    assert (events["cpuid"], events["halt"]) == (8, 2)
+    assert events["first_touch"] == 25, "which are 16 + 1 first touches, and 5 + 3 accesses to a device"
+    assert report(read_kvm_stat(RECORDED)).notes == (
+        "30 io taken for port_out: port_in may be among them",
+        "25 npf taken for first_touch: device accesses may be among them",
+        "10 msr taken for msr_write: msr_read may be among them",
+        "derived: 2 interrupt (taken to end each halt)",
+    )
+
+
+def notes(tmp_path: Path, *rows: tuple[str, int]) -> tuple[str, ...]:
+    """What is said of a table beside its counts; the workload's text says the same."""
+    (tmp_path / "t.txt").write_text(table(*rows))
+    found = report(read_kvm_stat(tmp_path / "t.txt")).notes
+    text = workload_text(read_kvm_stat(tmp_path / "t.txt"), "a title", None)
+    assert [line.removeprefix("# note: ") for line in text.splitlines() if "# note: " in line] == [*found]
+    return found
+
+
+def test_a_table_says_what_else_its_rows_may_hold(tmp_path: Path) -> None:
+    assert notes(tmp_path, ("EPT_VIOLATION", 9), ("APIC_WRITE", 7), ("EXCEPTION_NMI", 1234), ("CPUID", 1)) == (
+        "9 EPT_VIOLATION taken for first_touch: device accesses may be among them",
+        "7 APIC_WRITE taken for mmio_write: ends of interrupts may be among them",
+        "1,234 EXCEPTION_NMI taken for no event: page faults, other exceptions and host interrupts may be among them",
+    )
+    text = workload_text(read_kvm_stat(tmp_path / "t.txt"), "a title", None)
+    assert "# 1,234 EXCEPTION_NMI, 2.21 us each under KVM: not told" in text
+    assert notes(tmp_path, ("CPUID", 1), ("PAUSE_INSTRUCTION", 3), ("read_cr4", 2)) == ()
+    text = workload_text(read_kvm_stat(tmp_path / "t.txt"), "a title", None)
+    assert "# 3 PAUSE_INSTRUCTION, 2.21 us each under KVM: no event" in text
+    assert "# 2 read_cr4, 2.21 us each under KVM: no event" in text
+
+
+def test_a_table_of_shadow_paging_says_that_faults_are_mostly_the_vmms_own(tmp_path: Path) -> None:
+    (note,) = notes(tmp_path, ("PF excp", 71), ("CPUID", 1))
+    assert note.startswith("71 page_fault: under shadow paging most page faults that exit are the VMM's own")
+    text = workload_text(read_kvm_stat(tmp_path / "t.txt"), "a title", None)
+    assert "which page faults were the guest's own" in text
+
+
+def test_loads_of_cr3_in_a_table_may_be_flushes(tmp_path: Path) -> None:
+    flushes = "space_switch may be tlb_flush_all: Linux flushes all by reading %cr3 and loading it again"
+    assert notes(tmp_path, ("write_cr3", 9), ("read_cr3", 4)) == (f"up to 4 of 9 {flushes}",)
+    assert notes(tmp_path, ("write_cr3", 2), ("read_cr3", 4)) == (f"up to 2 of 2 {flushes}",)
+    assert notes(tmp_path, ("write_cr3", 9)) == ()
+    assert notes(tmp_path, ("read_cr3", 4), ("CPUID", 1)) == ()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

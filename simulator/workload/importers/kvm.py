@@ -6,7 +6,8 @@
 the addresses of x86-64, where the lines tell ``rip``), else in user mode. From an exit to the next entry the VMM and
 the host serve it; that time is no part of the stream, which is what the guest did by itself. It is kept by reason in
 the header's provenance (``exits``). After a halt it is the guest's idle time instead: the halt posts a signal after it,
-and the interrupt that ended the halt waits for that.
+and the interrupt that ended the halt waits for that. On AMD before Linux 6.5 the line of an exit comes late, after host
+interrupts are enabled again, so the guest's computation is too long there.
 
 **Events.** ``kvm_reasons`` says what the guest did by the reason of its exit. Other tracepoints of KVM, where recorded,
 tell more: ports (``kvm_pio``), registers (``kvm_msr``, ``kvm_cr``), device memory (``kvm_mmio``, ``kvm_fast_mmio``),
@@ -19,15 +20,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from simulator.errors import StreamError
-from simulator.events import BY_CODE
 from simulator.stream import Header
 from simulator.workload.importers.kvm_reader import Reader
-from simulator.workload.importers.kvm_reasons import NOT_EXITING, REASONS
+from simulator.workload.importers.kvm_reasons import NOT_EXITING, REASONS, VMM_FAULTS, WHOSE_FAULTS
 from simulator.workload.importers.packed import PackedRows
 from simulator.workload.importers.perf import ImportReport
 from simulator.workload.importers.text import Progress, read_lines, sha256
 from simulator.workload.importers.writer import StreamWriter
-from simulator.workload.untold import UNTOLD
+from simulator.workload.untold import LAID_OUT, UNTOLD
 
 HOST_COSTS = "recording-host/none"
 """The cost model for what a stream's gaps hold of its events: nothing, since what an exit takes is left out of them."""
@@ -66,6 +66,7 @@ def import_kvm(
             provenance={
                 "source": "exits under KVM",
                 UNTOLD: NOT_EXITING,
+                **({LAID_OUT: WHOSE_FAULTS} if reader.events["page_fault"] else {}),
                 "file": path.name,
                 "sha256": sha256(path),
                 "lines": reader.lines,
@@ -96,7 +97,8 @@ def _refuse(reader: Reader) -> None:
 
 def _report(reader: Reader) -> ImportReport:
     halts = reader.derived["interrupt"]
-    notes = [f"derived: {halts} interrupt (one ended each halt, and no kvm_inj_virq line tells of it)"] if halts else []
+    ended = "taken to end each halt for which no kvm_inj_virq line tells of one"
+    notes = [f"derived: {halts:,} interrupt ({ended})"] if halts else []
     numbers = {
         "exits or entries without the other before them: the time between is left out": reader.unpaired,
         "events lost by the recorder, as the file says": reader.lost,
@@ -104,11 +106,9 @@ def _report(reader: Reader) -> ImportReport:
     }
     notes += [f"{count:,} {text}" for text, count in numbers.items() if count]
     for name, count in sorted(reader.unsure.items()):
-        kind = REASONS[name].event.kind
-        taken = f"taken for {BY_CODE[kind].name}" if kind else "no event"
-        notes.append(f"{count:,} exits {name} that no number or line of detail explains: {taken}")
+        notes.append(f"{count:,} exits {name} that no number or line of detail explains, {REASONS[name].doubt()}")
     if reader.events["page_fault"]:
-        notes.append("page faults that exited may be hidden faults of shadow paging: page_fault is an upper bound")
+        notes.append(f"{reader.events['page_fault']:,} page_fault: {VMM_FAULTS}")
     return ImportReport(
         lines=reader.lines,
         events=dict(reader.events.most_common()),

@@ -2,6 +2,9 @@
 
 Each function takes the event so far and the fields of a line, and returns the event with what the line tells; None
 where that belongs to another event. It raises ValueError for fields that it cannot read.
+
+A ``kvm_eoi`` alone makes no completion: KVM also writes it for an end of interrupt that the guest told in its memory,
+as it next leaves for whatever reason. So it tells a vector, and the exit itself whether it is a completion.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from simulator.workload.importers import kvm_reasons as guest
-from simulator.workload.importers.kvm_reasons import NONE, Event, page_of
+from simulator.workload.importers.kvm_reasons import Event, page_of
 
 _MSR = re.compile(r"msr_(read|write) ([0-9a-f]{1,8}) =")
 _PIO = re.compile(r"pio_(read|write) at 0x([0-9a-f]{1,4}) ")
@@ -19,6 +22,7 @@ _FAST_MMIO = re.compile(r"fast mmio at gpa 0x([0-9a-f]{1,16})")
 _FAULT = re.compile(r".*\baddress (?:0x)?([0-9a-f]{1,16}) error_code")
 _CR = re.compile(r"cr_(read|write) ([0-9a-f]{1,2}) =")
 _EOI = re.compile(r"apicid [0-9a-f]+ vector (-?\d{1,3})")
+_MEMORY = (guest.FIRST_TOUCH, guest.MMIO_READ, guest.MMIO_WRITE)
 
 
 def _fields(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
@@ -32,7 +36,7 @@ def _msr(event: Event, text: str) -> Event | None:
     way, number = _fields(_MSR, text)
     if event.kind not in (guest.MSR_READ, guest.MSR_WRITE):
         return None
-    return Event(guest.MSR_READ if way == "read" else guest.MSR_WRITE, number=int(number, 16))
+    return guest.msr_access(int(number, 16), way == "write", event.ended)
 
 
 def _pio(event: Event, text: str) -> Event | None:
@@ -44,17 +48,16 @@ def _pio(event: Event, text: str) -> Event | None:
 
 def _mmio(event: Event, text: str) -> Event | None:
     way, address = _fields(_MMIO, text)
-    if event.kind not in (guest.FIRST_TOUCH, guest.MMIO_READ, guest.MMIO_WRITE):
+    if event.kind not in (guest.INTERRUPT_COMPLETION, *_MEMORY):
         return None
-    kind = guest.MMIO_WRITE if way == "write" else guest.MMIO_READ
-    return Event(kind, page_of(int(address, 16)))
+    return guest.device_access(int(address, 16), way == "write", event.ended)
 
 
 def _fast_mmio(event: Event, text: str) -> Event | None:
     (address,) = _fields(_FAST_MMIO, text)
-    if event.kind not in (guest.FIRST_TOUCH, guest.MMIO_READ, guest.MMIO_WRITE):
+    if event.kind not in _MEMORY:
         return None
-    return Event(guest.MMIO_WRITE, page_of(int(address, 16)))
+    return guest.device_access(int(address, 16), True, event.ended)
 
 
 def _page_fault(event: Event, text: str) -> Event | None:
@@ -66,17 +69,17 @@ def _page_fault(event: Event, text: str) -> Event | None:
 
 def _cr(event: Event, text: str) -> Event | None:
     way, number = _fields(_CR, text)
-    if event.sure:
-        return None
-    writes = {"3": guest.SPACE_SWITCH, "8": guest.CR8_WRITE}
-    return Event(writes.get(number, NONE) if way == "write" else NONE)
+    return guest.cr_access(int(number, 16), way == "write") if not event.sure else None
 
 
 def _eoi(event: Event, text: str) -> Event | None:
     (vector,) = _fields(_EOI, text)
-    if event.kind not in (guest.MMIO_WRITE, guest.MSR_WRITE, guest.INTERRUPT_COMPLETION):
+    if event.kind not in (guest.MSR_WRITE, guest.INTERRUPT_COMPLETION, *_MEMORY):
         return None
-    return Event(guest.INTERRUPT_COMPLETION, number=max(int(vector), -1))
+    ended = max(int(vector), -1)
+    if event.kind == guest.INTERRUPT_COMPLETION or event == guest.UNTOLD_APIC:
+        return Event(guest.INTERRUPT_COMPLETION, number=ended, ended=ended)
+    return event._replace(ended=ended)
 
 
 DETAILS: Mapping[str, Callable[[Event, str], Event | None]] = {

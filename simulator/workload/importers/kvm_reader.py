@@ -10,7 +10,16 @@ from pathlib import Path
 from simulator.errors import StreamError
 from simulator.events import BY_CODE, HALT, INTERRUPT
 from simulator.workload.importers.kvm_details import DETAILS
-from simulator.workload.importers.kvm_reasons import NONE, REASONS, Event, Info, reason_name
+from simulator.workload.importers.kvm_reasons import (
+    CR3_READ,
+    NONE,
+    REASONS,
+    SPACE_SWITCH,
+    TLB_FLUSH_ALL,
+    Event,
+    Info,
+    reason_name,
+)
 from simulator.workload.importers.packed import PackedRows, Row
 from simulator.workload.importers.perf_text import Memo
 from simulator.workload.importers.trace_text import Line, ftrace_parser, lost_events, perf_parser
@@ -32,21 +41,24 @@ _VIRQ = re.compile(r"(?:IRQ |irq |Soft/INTn )(0x[0-9a-f]{1,2}|\d{1,3})\b")
 class Vcpu:
     """One virtual CPU while its trace is read.
 
-    ``entered`` is when it last entered the guest, -1 while it is out of it; ``exited`` the time and the reason of the
-    exit before, if any; ``user`` and ``kernel`` are computation since the last row, and ``pending`` is the event of
-    the exit, to which lines of detail may add. ``halted`` is the number of the halt's signal.
+    ``entered`` is when it last entered the guest, -1 while it is out of it, and ``rip`` where, -1 if not told;
+    ``exited`` the time and the reason of the exit before, if any; ``user`` and ``kernel`` are computation since the
+    last row, and ``pending`` is the event of the exit, to which lines of detail may add. ``read_cr3`` is whether the
+    exit before read %cr3, and ``at_once`` whether this one followed it with no instruction in between.
     """
 
     number: int
     comm: str
     tid: int
     entered: int = -1
-    in_kernel: bool = False
+    rip: int = -1
     exited: tuple[int, str] | None = None
     user: int = 0
     kernel: int = 0
     pending: Event | None = None
     reason: str = ""
+    read_cr3: bool = False
+    at_once: bool = False
     interrupts: list[int] = field(default_factory=list)
     rows: PackedRows = field(default_factory=PackedRows)
 
@@ -139,9 +151,10 @@ class Reader:
             self._end_exit(vcpu, line.time - exited)
         elif vcpu.entered >= 0:
             self.unpaired += 1
+            vcpu.read_cr3 = False
             self._forward(number, line, vcpu, vcpu.entered)
         vcpu.entered, vcpu.exited = line.time, None
-        vcpu.in_kernel = bool(match["rip"]) and int(match["rip"], 16) >= _HALF
+        vcpu.rip = _rip(match)
         self.without_event["kvm_entry"] += 1
 
     def _exit(self, line: Line, number: int) -> None:
@@ -153,8 +166,9 @@ class Reader:
             vcpu = self.vcpus[line.tid] = Vcpu(len(self.vcpus), line.comm, line.tid)
         if vcpu.entered >= 0:
             self._forward(number, line, vcpu, vcpu.entered)
-            in_kernel = vcpu.in_kernel and match["rip"] is not None and int(match["rip"], 16) >= _HALF
-            if in_kernel:
+            rip = _rip(match)
+            vcpu.at_once = rip == vcpu.rip or -1 in (rip, vcpu.rip)
+            if min(rip, vcpu.rip) >= _HALF:
                 vcpu.kernel += line.time - vcpu.entered
             else:
                 vcpu.user += line.time - vcpu.entered
@@ -163,6 +177,7 @@ class Reader:
             if vcpu.exited is not None:
                 self._forward(number, line, vcpu, vcpu.exited[0])
                 self._end_exit(vcpu, 0)
+            vcpu.at_once = False
         name = self._reason_names[match["reason"]]
         vcpu.entered, vcpu.exited = -1, (line.time, name)
         self.exits[name] += 1
@@ -175,7 +190,8 @@ class Reader:
 
     def _end_exit(self, vcpu: Vcpu, host_ns: int) -> None:
         """Append what the exit and the lines after it told; the guest goes on, or wakes from a halt."""
-        event = vcpu.pending
+        event = _resolved(vcpu)
+        vcpu.read_cr3 = event == CR3_READ
         halted = -1
         if event is not None:
             line = f"kvm_exit {vcpu.reason}"
@@ -235,7 +251,7 @@ class Reader:
     def finish(self) -> None:
         """Append what is pending at the end of the file; a halt that did not end by then is a halt and nothing more."""
         for vcpu in self.vcpus.values():
-            event = vcpu.pending
+            event = _resolved(vcpu)
             if event is not None and event.kind != NONE:
                 self.with_event[f"kvm_exit {vcpu.reason}"] += 1
                 self._append(vcpu, Row(event.kind, vcpu.user, vcpu.kernel, event.page, event.number))
@@ -244,6 +260,18 @@ class Reader:
             for vector in vcpu.interrupts:
                 self._append(vcpu, Row(INTERRUPT, 0, 0, -1, vector))
             self._writer.add(vcpu.number, vcpu.rows.batch())
+
+
+def _resolved(vcpu: Vcpu) -> Event | None:
+    """Return the event of the exit after all lines of it: reading %cr3 and loading it again at once flushes the TLB."""
+    event = vcpu.pending
+    if event is not None and event.kind == SPACE_SWITCH and vcpu.read_cr3 and vcpu.at_once:
+        return event._replace(kind=TLB_FLUSH_ALL)
+    return event
+
+
+def _rip(match: re.Match[str]) -> int:
+    return int(match["rip"], 16) if match["rip"] else -1
 
 
 def _info(match: re.Match[str]) -> Info:

@@ -19,7 +19,17 @@ from typing import NamedTuple
 from simulator.errors import StreamError
 from simulator.events import BY_CODE, BY_NAME
 from simulator.workload.importers import kvm_reasons as guest
-from simulator.workload.importers.kvm_reasons import NONE, NOT_EXITING, REASONS, Event, Info, reason_name
+from simulator.workload.importers.kvm_reasons import (
+    CR3_READ,
+    NONE,
+    NOT_EXITING,
+    REASONS,
+    VMM_FAULTS,
+    WHOSE_FAULTS,
+    Event,
+    Info,
+    reason_name,
+)
 from simulator.workload.importers.text import read_lines, sha256
 from simulator.workload.untold import LAID_OUT, UNTOLD
 
@@ -167,6 +177,7 @@ def report(stat: KvmStat) -> KvmStatReport:
     without: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     notes = []
+    reads = sum(row.samples for row, event in stat.events() if event == CR3_READ)
     for row, event in stat.events():
         if event is None:
             unknown[row.name] += row.samples
@@ -174,13 +185,19 @@ def report(stat: KvmStat) -> KvmStatReport:
             without[row.name] += row.samples
         else:
             events[BY_CODE[event.kind].name] += row.samples
-            if not event.sure:
-                notes.append(
-                    f"{row.samples:,} {row.name} taken for {BY_CODE[event.kind].name}: the table does not tell"
-                )
+        if event is not None and not event.sure:
+            notes.append(f"{row.samples:,} {row.name} {REASONS[reason_name(row.name)].doubt()}")
     if events["halt"]:
         events["interrupt"] += events["halt"]
-        notes.append(f"derived: {events['halt']:,} interrupt (one ended each halt)")
+        notes.append(f"derived: {events['halt']:,} interrupt (taken to end each halt)")
+    flushes = min(reads, events["space_switch"])
+    if flushes:
+        notes.append(
+            f"up to {flushes:,} of {events['space_switch']:,} space_switch may be tlb_flush_all: Linux flushes all by "
+            "reading %cr3 and loading it again"
+        )
+    if events["page_fault"]:
+        notes.append(f"{events['page_fault']:,} page_fault: {VMM_FAULTS}")
     if stat.lost:
         notes.append(f"{stat.lost:,} events lost by the recorder, as the table says")
     return KvmStatReport(dict(events.most_common()), dict(without), dict(unknown), tuple(notes))
@@ -222,7 +239,7 @@ def workload_text(stat: KvmStat, title: str, computation: int | None) -> str:
         f"description: {json.dumps(f'Counts of exits under KVM, in rounds. {computed}')}",
         f"source: {json.dumps(f'perf kvm stat report, {stat.path.name}, SHA-256 {sha256(stat.path)}')}",
         "provenance:",
-        *(f"  {key}: {json.dumps(text)}" for key, text in _provenance(stat, computation).items()),
+        *(f"  {key}: {json.dumps(text)}" for key, text in _provenance(stat, counts, computation).items()),
         *told,
         *(f"# note: {note}" for note in found.notes),
         "events:",
@@ -231,22 +248,25 @@ def workload_text(stat: KvmStat, title: str, computation: int | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _provenance(stat: KvmStat, computation: int | None) -> dict[str, str]:
+def _provenance(stat: KvmStat, counts: dict[str, int], computation: int | None) -> dict[str, str]:
     """Return what the workload says of its source: what that tells nothing of, and what of the events it does tell."""
     others = [] if stat.kind == EXITS else ["other exits"]
     computed = [] if computation is not None else ["the guest's own computation"]
+    faults = f"; {WHOSE_FAULTS}" if "page_fault" in counts else ""
     details = ", nor their pages, registers and ports" if stat.kind == EXITS else ""
     return {
         "source": "perf kvm stat report",
         UNTOLD: "; ".join([*computed, *others, NOT_EXITING]),
-        LAID_OUT: _ORDER + details,
+        LAID_OUT: _ORDER + details + faults,
     }
 
 
 def _meaning(event: Event | None) -> str:
     if event is None:
         return "not known"
-    return BY_CODE[event.kind].name if event.kind else "no event of the guest's own"
+    if event.kind == NONE:
+        return "no event" if event.sure else "not told"
+    return BY_CODE[event.kind].name
 
 
 def _program(counts: dict[str, int], computation: int) -> list[str]:
