@@ -20,6 +20,7 @@ from simulator.analysis.explain import Explanation, Total, explain, side
 from simulator.engine import ENGINES
 from simulator.errors import InputError, did_you_mean
 from simulator.events import BY_CODE
+from simulator.report.exits import exits_grid
 from simulator.report.explained import steps
 from simulator.report.tables import Grid, comparison_grid, totals_grid
 from simulator.report.writer import write_result
@@ -28,6 +29,7 @@ from simulator.run import run_experiment
 from simulator.spec.build import Experiment, load_experiment
 from simulator.spec.library import find
 from simulator.spec.node import plain, readable
+from simulator.workload.untold import times_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,10 +112,13 @@ class Results:
         write_result(self.exact, Path(directory), json.dumps(readable(plain(self.experiment.tree)), indent=2), plots)
 
     def _repr_html_(self) -> str:
-        parts = [f"<b>{escape(self.exact.title)}</b>", _table(totals_grid(frame(self.exact.totals, TotalsRow)))]
+        alone = self.exact.counts_alone
+        first = exits_grid(self.exact.breakdown) if alone else totals_grid(frame(self.exact.totals, TotalsRow))
+        parts = [f"<b>{escape(self.exact.title)}</b>", _table(first)]
         if self.exact.comparison:
             parts.append(_table(comparison_grid(frame(self.exact.comparison, ComparisonRow))))
         parts += [f"<p>warning: {escape(text)}</p>" for text in self.exact.warnings]
+        parts += [f"<p>note: {escape(text)}</p>" for text in times_notes(self.exact.false_times)]
         return "\n".join(parts)
 
 

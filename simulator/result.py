@@ -12,6 +12,7 @@ from simulator.actions import ActionCounts
 from simulator.engine.base import Outcome
 from simulator.events import ACTIVITY_KINDS
 from simulator.units import TICKS_PER_CYCLE, Clock, cycles
+from simulator.workload.untold import FALSE_TIMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,6 +214,16 @@ class Result:
     replays: tuple[Replayed, ...]
     metadata: Mapping[str, Any]
     uncertainty: tuple[UncertaintyRow, ...] = ()
+
+    @property
+    def false_times(self) -> Mapping[str, str]:
+        """Whose the times of workloads are that are those of no machine, by the workload's name."""
+        return {name: str(whose) for name, whose in self.metadata.get(FALSE_TIMES, {}).items()}
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether only counts mean something: no workload has the times of a machine."""
+        return bool(self.false_times) and all(row.workload in self.false_times for row in self.totals)
 
 
 def frame(rows: Sequence[Row], kind: type[Row]) -> pd.DataFrame:

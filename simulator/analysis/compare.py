@@ -11,6 +11,7 @@ from simulator.analysis.differences import Difference, differences
 from simulator.errors import InputError
 from simulator.result import Result, TotalsRow, rounded
 from simulator.units import TICKS_PER_CYCLE
+from simulator.workload.untold import times_notes
 
 _MOST = 4
 """Differences of a model that are named; the rest is a number."""
@@ -135,7 +136,8 @@ def _different_workload(name: str, old: tuple[str, Result], new: tuple[str, Resu
 
 
 def _notes(results: Mapping[str, Result]) -> Iterator[str]:
-    """Say what differs, and may: models of one name, and the code that made the results."""
+    """Say whose the times are if no machine's, and what differs, and may: models of one name, the code that ran."""
+    yield from times_notes({name: whose for each in results.values() for name, whose in each.false_times.items()})
     seen: dict[str, str] = {}
     first, *_ = results
     for label, result in results.items():

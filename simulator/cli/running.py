@@ -87,7 +87,8 @@ def run(
     _warn_of_lost(target, lost)
     if as_json:
         account = {"earlier": result.metadata["earlier"]} if earlier else {}
-        data = {"out": str(target), "totals": totals_as_json(result), "warnings": result.warnings, **account}
+        told = {"warnings": result.warnings, "notes": result.notes}
+        data = {"out": str(target), "totals": totals_as_json(result), **told, **account}
         print(json.dumps(data, indent=1))
     else:
         _print_result(result, target)
@@ -249,15 +250,15 @@ def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> 
 
 def _print_result(result: Any, target: Path) -> None:
     from simulator.report import blame, tables
-    from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
+    from simulator.report.show import totals_or_exits
+    from simulator.result import ComparisonRow, frame
 
     terminal = console()
-    if "blame" in result.plots:
+    if "blame" in result.plots and not result.counts_alone:
         rows = blame.blame(result.totals, result.breakdown, result.baseline)
         terminal.print(blame.blame_table(rows, result.baseline))
     else:
-        totals, uncertainty = frame(result.totals, TotalsRow), frame(result.uncertainty, UncertaintyRow)
-        terminal.print(tables.totals_table(totals, result.baseline, uncertainty))
+        terminal.print(totals_or_exits(result))
     if result.comparison:
         terminal.print(tables.comparison_table(frame(result.comparison, ComparisonRow), result.remarks))
     for note in result.notes:

@@ -91,7 +91,7 @@ def sweep(
     account = swept.result.metadata["sweep"]
     if as_json:
         data = {"out": str(target), "store": str(kept.folder), **_numbers(swept), "failed": account["failed"]}
-        print(json.dumps({**data, "totals": totals_as_json(swept.result)}, indent=1))
+        print(json.dumps({**data, "notes": swept.result.notes, "totals": totals_as_json(swept.result)}, indent=1))
     else:
         _print(swept, target, kept.folder, notes)
     if swept.failed:

@@ -12,12 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.events import BY_CODE, USER_COMPUTE
+from simulator.report.exits import EXITS
 from simulator.report.tables import Column, Grid, exact, grid_table, human_count, human_ratio
 from simulator.result import BreakdownRow, TotalsRow, rounded
-
-EXITS = frozenset({"vm_exit", "trap", "callout"})
-"""The actions by which the processor leaves the guest's code for the VMM's: of hardware, of direct execution, and of
-translated code."""
 
 _USER = BY_CODE[USER_COMPUTE].name
 _LEAST = Fraction(1, 200)  # overhead below this part of the baseline's busy time is nothing to blame anything for

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CODE = re.compile(r"`([^`\n]+)`")
+_COUNTS = 4  # columns of a breakdown without cycles and times
 TEMPLATE, INDEX_TEMPLATE = "report.html.j2", "index.html.j2"
 _SCREEN_PER_PRINT = 1.35  # plots are set for print, with 7 point text; a screen is read from further away
 _ALTERNATIVES = {
@@ -67,6 +68,14 @@ class SweepPart(NamedTuple):
     totals: Grid
 
 
+class ExitsPart(NamedTuple):
+    """The exits of a run, and the models without any; ``alone``: in place of totals, as no time means anything."""
+
+    grid: Grid
+    without: str
+    alone: bool = False
+
+
 class WorkloadBreakdown(NamedTuple):
     """The breakdowns of one workload's runs."""
 
@@ -90,6 +99,8 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     live: Mapping[str, Any] | None = None,
     sweep: SweepPart | None = None,
     warnings: Sequence[str] = (),
+    exits: ExitsPart | None = None,
+    about_times: Sequence[str] = (),
 ) -> str:
     """Return the page.
 
@@ -97,6 +108,7 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
     ``plots`` are SVG files in the order they are shown; ``baseline`` is named where it is given; ``remarks`` stand
     below the comparison; ``uncertainty`` has between what totals lie; ``live`` is what the page prices again
     (``live_data``), without which it has no scripts; with ``sweep``, all but that and the plots is of its first point.
+    ``about_times`` are those of the notes that stand above the first table.
     """
     figures, sources = footnoted(comparison_grid(comparison))
     return (
@@ -114,9 +126,11 @@ def render(  # noqa: PLR0917 - the parts of the page, from top to bottom
             sources=sources,
             remarks=remarks,
             breakdowns=list(_breakdowns(breakdown)),
-            breakdown_columns=BREAKDOWN_COLUMNS,
+            breakdown_columns=BREAKDOWN_COLUMNS[:_COUNTS] if exits and exits.alone else BREAKDOWN_COLUMNS,
             resolved_yaml_text=resolved_yaml_text,
-            notes=notes,
+            notes=[note for note in notes if note not in about_times],
+            exits=exits,
+            about_times=about_times,
             warnings=warnings,
             plots=[_plot(path) for path in plots],
             provenance={name: str(value) for name, value in provenance.items()},

@@ -23,6 +23,7 @@ from simulator.result import (
     UncertaintyRow,
     exact_cycles,
 )
+from simulator.workload.untold import FALSE_TIMES
 
 R = TypeVar("R", TotalsRow, BreakdownRow, ComparisonRow, UncertaintyRow)
 
@@ -84,6 +85,8 @@ def _document(directory: Path) -> dict[str, Any]:
 def _result(directory: Path, document: Mapping[str, Any]) -> Result:
     experiment = document["experiment"]
     compared, bounded = directory / "comparison.csv", directory / "uncertainty.csv"
+    if not isinstance(document.get(FALSE_TIMES, {}), dict):
+        raise ValueError(f"{FALSE_TIMES} is no mapping")
     return Result(
         title=str(experiment["title"]),
         description=str(experiment.get("description", "")),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from simulator.errors import InputError, SimulatorError
 from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS
+from simulator.report.exits import exits_table
 from simulator.report.reader import load_result
 from simulator.report.streams import stream_view
 from simulator.report.tables import (
@@ -21,7 +22,7 @@ from simulator.report.tables import (
 )
 from simulator.report.view import View
 from simulator.report.writer import RESULT_FILE
-from simulator.result import ComparisonRow, TotalsRow, UncertaintyRow, frame
+from simulator.result import ComparisonRow, Result, TotalsRow, UncertaintyRow, frame
 from simulator.spec.build import load_experiment, load_model, load_operations, load_workload
 from simulator.spec.cost_model import CostModelSpec
 from simulator.spec.library import FOLDERS, DocumentKind, find, names, shown
@@ -110,13 +111,14 @@ def _workload(path: Path, plot: Plot | None) -> View:
     """Show what a workload holds; of a bare recording, without asking what its events cost anywhere."""
     if path.suffix == ".parquet":
         recording = ParquetStream.open(path)
-        title, source, summary = recording.header.title, "", Summary.of(recording)
+        title, source, description, summary = recording.header.title, "", "", Summary.of(recording)
     else:
         spec, workload, _ = load_workload(path)
-        title, source, summary = spec.title, spec.source, Summary.of(workload.recording or workload.stream)
+        title, source, description = spec.title, spec.source, spec.description.strip()
+        summary = Summary.of(workload.recording or workload.stream)
     if plot is not None:
         plot(summary, title)
-    return stream_view(title, source, summary)
+    return stream_view(title, source, summary, description)
 
 
 def _operations(path: Path) -> View:
@@ -178,13 +180,19 @@ def result(directory: Path) -> View:
     """
     found = load_result(directory)
     overrides = [f"--set {text}" for text in found.metadata["overrides"]]
-    table = totals_table(frame(found.totals, TotalsRow), found.baseline, frame(found.uncertainty, UncertaintyRow))
-    parts: list[str | Table] = ["\n".join([found.title, *overrides]), table]
+    parts: list[str | Table] = ["\n".join([found.title, *overrides]), totals_or_exits(found)]
     if found.comparison:
         parts.append(comparison_table(frame(found.comparison, ComparisonRow), found.remarks))
     parts += [f"warning: {text}" for text in found.warnings]
     parts += [f"note: {text}" for text in found.notes]
     return View(tuple(parts), json.loads((directory / RESULT_FILE).read_text(encoding="utf-8")))
+
+
+def totals_or_exits(found: Result) -> Table | str:
+    """Return the totals of a result for the terminal; where times mean nothing, the exits in their place."""
+    if found.counts_alone and found.breakdown:
+        return exits_table(found)
+    return totals_table(frame(found.totals, TotalsRow), found.baseline, frame(found.uncertainty, UncertaintyRow))
 
 
 def library() -> View:

@@ -13,6 +13,7 @@ from simulator.report.tables import MISSING, Column, Grid, grid_table, human_cou
 from simulator.report.view import View
 from simulator.stream import Header, ParquetStream
 from simulator.workload.summary import BINS, GROUPS, MODES, CpuSummary, Summary, Timeline
+from simulator.workload.untold import whose_times
 
 COLUMNS = 60
 """Characters across a timeline in the terminal."""
@@ -23,14 +24,17 @@ _MODE_NAMES = {"user_ns": "user", "kernel_ns": "kernel", "idle_ns": "idle"}
 _MODES_IN_WORDS = {"user_ns": "user computation", "kernel_ns": "kernel computation", "idle_ns": "idle"}
 
 
-def stream_view(title: str, source: str, summary: Summary) -> View:
+def stream_view(title: str, source: str, summary: Summary, description: str = "") -> View:
     """Show what a stream holds: how much of what, on which virtual CPUs, by which tasks, and when."""
-    parts: list[str | Table] = [_heading(title, source, summary), *_origin(summary.header)]
+    notes = [f"its times are {whose}: compare counts alone" for whose in [whose_times(summary.header)] if whose]
+    parts: list[str | Table] = [_heading(title, source, summary), *(f"note: {note}" for note in notes)]
+    parts += [description] if description else []
+    parts += _origin(summary.header)
     parts += [_events(summary), _cpus(summary)]
     parts += [table for table in (_tasks(summary), _spaces(summary), _devices(summary)) if table is not None]
     if summary.timeline is not None:
         parts.append(timeline_text(summary.timeline, summary.header.vcpus))
-    return View(tuple(parts), _data(title, summary))
+    return View(tuple(parts), {**_data(title, summary), "description": description, "notes": notes})
 
 
 def written_view(path: Path) -> View:

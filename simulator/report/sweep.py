@@ -26,6 +26,7 @@ from simulator.report.writer import (
     write_csv,
 )
 from simulator.result import BreakdownRow, ComparisonRow, Result, TotalsRow, frame
+from simulator.workload.untold import times_notes
 
 MOST_TOTALS = 2000
 """Rows of totals.csv that stand in result.json, too."""
@@ -83,6 +84,7 @@ def _page(result: Result, folder: Path, notes: Sequence[str], experiment: str | 
         result.baseline,
         live=data,
         warnings=result.warnings,
+        about_times=list(times_notes(result.false_times)),
         sweep=html.SweepPart(first, _left_out(result, data, name), extremes_grid(result), _totals_grid(result)),
     )
 

@@ -18,7 +18,9 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.replays import as_document
 from simulator.report.blame import COLUMNS, blame
+from simulator.report.exits import exits_grid, without_exits
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
+from simulator.workload.untold import times_notes
 
 RESULT_FILE = "result.json"
 _JSON_WIDTH = 120
@@ -156,9 +158,13 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
     )
     uncertain = frame(result.uncertainty, UncertaintyRow)
     (folder / "plots").mkdir()
+    wanted = () if result.counts_alone else result.plots
     drawn, notes = plots.bundle(
-        *frames, result.baseline, result.title, result.plots, folder / "plots", result.sources, uncertain
+        *frames, result.baseline, result.title, wanted, folder / "plots", result.sources, uncertain
     )
+    if len(wanted) < len(result.plots):
+        notes = ["plots are left out: all of them show times"]
+    exits = exits_grid(result.breakdown)
     page = html.render(
         result.title,
         result.description,
@@ -170,8 +176,10 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         result.baseline,
         result.remarks,
         uncertain,
-        live.live_data(result, experiment or live.UNKNOWN),
+        None if result.counts_alone else live.live_data(result, experiment or live.UNKNOWN),
         warnings=result.warnings,
+        exits=html.ExitsPart(exits, without_exits(result, exits), alone=result.counts_alone),
+        about_times=list(times_notes(result.false_times)),
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     return notes

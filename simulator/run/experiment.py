@@ -13,11 +13,11 @@ from simulator.executors import Where
 from simulator.replaying import Progress, replay_all
 from simulator.result import Result
 from simulator.run.pricing import Run, breakdown_rows, priced, totals_row, uncertainty_row
-from simulator.run.provenance import metadata, recording_hashes
+from simulator.run.provenance import false_times, metadata, recording_hashes
 from simulator.run.references import changed_by, compare, remark, without_events
 from simulator.run.unused import unused_overrides
 from simulator.spec.build import Experiment
-from simulator.workload.untold import untold
+from simulator.workload.untold import times_notes, untold
 
 
 def run_experiment(
@@ -89,6 +89,7 @@ def default_engine() -> Engine:
 
 def notes_on(experiment: Experiment) -> Iterator[str]:
     """Say what a reader of the result must know and nobody did wrong."""
+    yield from times_notes(false_times(experiment))
     for workload in experiment.workloads.values():
         source = workload.recording or workload.stream
         yield from (f"{workload.name}: {text}" for text in untold(source.header))

@@ -17,6 +17,7 @@ from simulator.spec.build import Experiment
 from simulator.spec.library import root
 from simulator.spec.node import fingerprint, plain, readable
 from simulator.stream import StreamHash
+from simulator.workload.untold import FALSE_TIMES, whose_times
 
 
 def recording_hashes(experiment: Experiment) -> dict[str, StreamHash]:
@@ -25,8 +26,15 @@ def recording_hashes(experiment: Experiment) -> dict[str, StreamHash]:
     return {name: digest for name, digest in found.items() if digest is not None}
 
 
+def false_times(experiment: Experiment) -> dict[str, str]:
+    """Return whose the times of workloads are that are those of no machine, by the workload's name."""
+    found = {name: whose_times((each.recording or each.stream).header) for name, each in experiment.workloads.items()}
+    return {name: whose for name, whose in found.items() if whose}
+
+
 def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, StreamHash]) -> dict[str, Any]:
     """Return what is needed to make a result again; ``recordings`` are their hashes, by workload."""
+    whose = false_times(experiment)
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {
@@ -44,6 +52,7 @@ def metadata(experiment: Experiment, engine: str, recordings: Mapping[str, Strea
             "headers_sha256": {name: digest.header for name, digest in recordings.items()},
         },
         "seed": experiment.spec.seed,
+        **({FALSE_TIMES: whose} if whose else {}),
         "host": {
             "system": platform.platform(),
             "machine": platform.machine(),
