@@ -156,6 +156,14 @@ MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
         [{"kind": K["touch"], "space": 2, "page": 9}, {"kind": K["space_destroy"], "space": 2}],
         [TRACED],
     ),
+    "a fault in a space that dies": (
+        "lookahead/hardware-vmm-resync",
+        [
+            {"kind": K["page_fault"], "space": 1, "page": 600},
+            {"kind": K["pte_set"], "space": 1, "page": 600, "user_ns": 10**8},
+        ],
+        [{"kind": K["space_destroy"], "space": 1}],
+    ),
     "a piece of code": ("pentium4-672/software-vmm", [KERNEL_CODE], [KERNEL_CODE]),
     "a site": (
         "pentium4-672/software-vmm",
