@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
-from test_engine_equality import changed, models, programs, shipped
+from test_engine_equality import changed, faults, models, programs, shipped
 
 from simulator.engine import ENGINES
 from simulator.engine.base import Outcome, Replay
@@ -61,7 +61,7 @@ def are_replays_where_they_hold(events: EventStream, several: list[CostModel]) -
 
 
 @settings(max_examples=300, deadline=None)
-@given(programs(), models(), st.data())
+@given(programs() | faults(), models(), st.data())
 def test_where_it_holds_it_is_the_replay(
     program: list[list[dict[str, int]]], model: CostModel, data: st.DataObject
 ) -> None:
