@@ -174,6 +174,26 @@ def programs(draw: st.DrawFn) -> list[list[dict[str, int]]]:
     return [vcpu or [{"kind": K["user_compute"]}] for vcpu in vcpus]
 
 
+_SHADOWED = ("page_fault", "page_fault", "pte_set", "pte_modify", "pte_clear", "touch", "space_switch", "space_destroy")
+_FAULTING = {"space": st.sampled_from([-1, 1, 1, 2]), "page": st.integers(2, 7), "count": st.integers(1, 4)}
+SHADOWING = ("pentium4-672/hardware-vmm", "lookahead/hardware-vmm-resync")
+
+
+@st.composite
+def faults(draw: st.DrawFn) -> list[list[dict[str, int]]]:
+    """Rows so close together that faults are mended, touched, written again, and left behind in dead spaces."""
+    vcpus: list[list[dict[str, int]]] = [
+        [{"kind": K["space_switch"], "space": 1}] for _ in range(draw(st.integers(1, 2)))
+    ]
+    for _ in range(draw(st.integers(4, 30))):
+        kind = draw(st.sampled_from(_SHADOWED))
+        row = {name: draw(values) for name, values in _FAULTING.items()}
+        if kind.startswith("space"):
+            row = {"space": draw(st.integers(1, 2))}
+        draw(st.sampled_from(vcpus)).append({"kind": K[kind], "user_ns": draw(st.sampled_from([0, 5_000])), **row})
+    return vcpus
+
+
 timers = st.none() | st.sampled_from([Fraction(1_000), Fraction(20_000)])
 
 
@@ -198,6 +218,17 @@ def test_both_engines_agree_on_all_that_can_be_observed(
     expected = outcome(REFERENCE, stream(*program, devices=["disk"]), model, timer)
     assert outcome(FAST[engine], stream(*program, devices=["disk"]), model, timer) == expected
     assert outcome(FAST[engine], stream(*program, devices=["disk"], cuts=cuts), model, timer) == expected
+
+
+@pytest.mark.parametrize("engine", FAST)
+@settings(max_examples=250, deadline=None)
+@given(faults(), st.sampled_from(SHADOWING), STRUCTURES["shadow_paging"], st.lists(st.integers(0, 30)))
+def test_both_engines_agree_on_faults_and_how_they_are_mended(
+    engine: str, program: list[list[dict[str, int]]], name: str, structure: dict[str, Any], cuts: list[int]
+) -> None:
+    model = changed(name, {"shadow_paging": structure})
+    expected = outcome(REFERENCE, stream(*program), model, None)
+    assert outcome(FAST[engine], stream(*program, cuts=cuts), model, None) == expected
 
 
 @settings(max_examples=150, deadline=None)

@@ -223,6 +223,68 @@ def test_an_access_that_faulted_finds_no_shadow_entry_whatever_the_shadow_held_b
     assert taken(chain, SHADOW) == {}
 
 
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_traced_write_that_mends_a_fault_leaves_its_entry_in_the_shadow(eager: bool) -> None:
+    """The upgrade of a page copied on a write: the VMM follows it, and the access made again goes through."""
+    chain = build(shadow_paging={"eager_install": eager})
+    taken(chain, RUNS, SHADOW)
+    upgrade = [event("page_fault", 3, page=600), event("pte_modify", 2, page=600)]
+    assert taken(chain, *upgrade) == {"true_fault": 3, "traced_pte_modify": 2}
+    assert taken(chain, event("touch", 2, page=600)) == {}
+    assert taken(chain, event("touch", page=602)) == {"hidden_fault": 1}
+
+
+@pytest.mark.parametrize("repair", ["pte_set", "pte_modify"])
+def test_a_fault_that_a_traced_write_mended_is_done_with(repair: str) -> None:
+    """What is written there later, where the shadow does not follow, mends no access."""
+    chain = build(shadow_paging={"eager_install": False})
+    taken(chain, RUNS, SHADOW, event("page_fault", page=512), event(repair, page=512))
+    assert taken(chain, event("pte_set", page=512)) == {"traced_pte_set_only": 1}
+    chain = build(shadow_paging={})
+    taken(chain, RUNS, SHADOW, event("page_fault", page=512), event(repair, page=512))
+    taken(chain, *[event("space_switch", space=space) for space in range(2, 18)], RUNS)
+    assert taken(chain, event("pte_set", page=512)) == {"pte_set": 1}
+
+
+@pytest.mark.parametrize(("first", "count", "hidden"), [(511, 1, 1), (511, 2, 0), (512, 1, 0), (513, 1, 1)])
+def test_a_fault_is_done_with_when_its_page_is_touched(first: int, count: int, hidden: int) -> None:
+    """Whatever mended it, a signal's handler or a write without a page; to change its protection later is no mending."""
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, event("touch", 3, page=511), event("page_fault", page=512))
+    assert taken(chain, event("touch", count, page=first)) == {}
+    assert taken(chain, event("pte_modify", page=512))["hidden_fault"] == hidden
+
+
+@pytest.mark.parametrize("elsewhere", [{"vcpu": 1, "space": 1}, {"space": 2}])
+def test_a_touch_by_another_virtual_cpu_or_in_another_space_is_no_retry(elsewhere: dict[str, int]) -> None:
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, SHADOW, event("page_fault", page=512), event("touch", page=512, **elsewhere))
+    assert taken(chain, event("pte_modify", page=512))["hidden_fault"] == 1
+
+
+def test_of_several_faults_those_up_to_a_touched_page_are_done_with() -> None:
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, event("touch", 8, page=512), event("page_fault", 4, page=512), event("touch", page=513))
+    assert taken(chain, event("pte_modify", 8, page=512))["hidden_fault"] == 2
+    assert taken(chain, event("pte_modify", 8, page=512))["hidden_fault"] == 0
+
+
+def test_a_fault_that_was_mended_is_not_mended_again() -> None:
+    """Where a row of faults is mended page by page, each of them takes one hidden fault."""
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, SHADOW, event("page_fault", 3, page=512))
+    mended = [taken(chain, event("pte_set", page=page))["hidden_fault"] for page in (512, 512, 513, 512, 514, 514)]
+    assert mended == [1, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(("dead", "hidden"), [(1, 0), (2, 1)])
+@pytest.mark.parametrize("vcpu", [0, 1])
+def test_a_fault_in_a_dead_space_is_none_of_the_next_with_its_number(dead: int, hidden: int, vcpu: int) -> None:
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, SHADOW, event("page_fault", page=512), event("space_destroy", vcpu=vcpu, space=dead))
+    assert taken(chain, event("pte_set", page=512))["hidden_fault"] == hidden
+
+
 def test_a_shadow_root_found_again_costs_no_rebuild() -> None:
     """n spaces in turn: all are found again if as many roots are kept, none if one fewer is."""
     spaces, rounds = 4, 6

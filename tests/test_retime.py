@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import K, simple_model, stream
-from test_engine_equality import changed, models, programs, shipped
+from test_engine_equality import changed, faults, models, programs, shipped
 
 from simulator.engine import ENGINES
 from simulator.engine.base import Outcome, Replay
@@ -61,7 +61,7 @@ def are_replays_where_they_hold(events: EventStream, several: list[CostModel]) -
 
 
 @settings(max_examples=300, deadline=None)
-@given(programs(), models(), st.data())
+@given(programs() | faults(), models(), st.data())
 def test_where_it_holds_it_is_the_replay(
     program: list[list[dict[str, int]]], model: CostModel, data: st.DataObject
 ) -> None:
@@ -155,6 +155,14 @@ MEETINGS: dict[str, tuple[str, list[dict[str, int]], list[dict[str, int]]]] = {
         "pentium4-672/hardware-vmm",
         [{"kind": K["touch"], "space": 2, "page": 9}, {"kind": K["space_destroy"], "space": 2}],
         [TRACED],
+    ),
+    "a fault in a space that dies": (
+        "lookahead/hardware-vmm-resync",
+        [
+            {"kind": K["page_fault"], "space": 1, "page": 600},
+            {"kind": K["pte_set"], "space": 1, "page": 600, "user_ns": 10**8},
+        ],
+        [{"kind": K["space_destroy"], "space": 1}],
     ),
     "a piece of code": ("pentium4-672/software-vmm", [KERNEL_CODE], [KERNEL_CODE]),
     "a site": (

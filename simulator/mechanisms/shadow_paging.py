@@ -69,7 +69,7 @@ class ShadowPaging(Mechanism):
     Reads: ``page_fault``, ``touch``, ``pte_modify``, ``pte_clear``, ``pte_set``, ``space_switch``, ``tlb_flush_page``,
     ``tlb_flush_all``, ``space_destroy``. State: the space in which each virtual CPU runs; for each space with a shadow,
     the pages that have a shadow entry and the guest's page tables that have shadows, which are traced; how many tables
-    of dead spaces still are. Emits:
+    of dead spaces still are; the accesses of each virtual CPU that faulted last and were not made again yet. Emits:
 
     - ``true_fault``: a page fault that the guest's own tables cause; it is forwarded.
     - ``hidden_fault``: a page of a ``touch`` has no shadow entry yet. So has one whose entry was just written where
@@ -92,7 +92,7 @@ class ShadowPaging(Mechanism):
         self._parameters = parameters
         self._spaces = CurrentSpaces()
         self._shadows: OrderedDict[int, _Shadow] = OrderedDict()
-        self._faulting: dict[int, tuple[int, int, int]] = {}
+        self._faulted: dict[int, tuple[int, range]] = {}
         self._recyclable = self._rooted = 0
 
     def reads(self) -> frozenset[int]:
@@ -107,10 +107,11 @@ class ShadowPaging(Mechanism):
         """Serve one event, or several alike."""
         if event.kind == _PAGE_FAULT:
             emit("true_fault", event.count)
-            self._faulting[event.vcpu] = (self._spaces.of(event), event.page, event.count)
+            self._faulted[event.vcpu] = (self._spaces.of(event), pages(event))
         elif event.kind in _WRITES:
             self._write(event, emit)
         elif event.kind == _TOUCH:
+            self._make_again(event)
             self._touch(self._shadow(self._spaces.of(event), emit), pages(event), emit)
         elif event.kind == SPACE_SWITCH:
             self._switch(event, emit)
@@ -124,12 +125,14 @@ class ShadowPaging(Mechanism):
 
         Which shadow ran longest ago hangs on the order of all rows; it matters once one has to be dropped.
         """
-        if event.kind == _PAGE_FAULT:  # the virtual CPU makes a note for itself
+        if event.kind == _PAGE_FAULT:  # the virtual CPU makes a note for itself, which lasts as long as the space
+            yield ("life", self._spaces.of(event)), False
             return
         space = event.space if event.kind in {SPACE_SWITCH, _DESTROY} else self._spaces.of(event)
         shadow = self._shadows.get(space) or _Shadow()
         yield ("space", space), True
         if event.kind == _DESTROY:
+            yield ("life", space), True
             yield "shadows", True
             yield "dead tables", True
         elif not shadow.rooted and (event.kind in {SPACE_SWITCH, _TOUCH} or self._made_again(event)):
@@ -168,7 +171,8 @@ class ShadowPaging(Mechanism):
             emit("free_shadow_root", 1)
 
     def _destroy(self, space: int, emit: Emit) -> None:
-        """Drop the shadow of a dead space; some of its tables stay traced."""
+        """Drop the shadow of a dead space, and what faulted in it; some of its tables stay traced."""
+        self._faulted = {vcpu: note for vcpu, note in self._faulted.items() if note[0] != space}
         shadow = self._shadows.pop(space, None)
         if shadow is not None:
             traced = len(shadow.tables - shadow.untraced)
@@ -241,25 +245,33 @@ class ShadowPaging(Mechanism):
             self._write_without_trace(shadow, table, event, emit)
 
     def _made_again(self, event: Event) -> range:
-        """Return the pages written whose accesses faulted just before, and are made again when the guest returns."""
-        space, first, faults = self._faulting.get(event.vcpu, (0, -1, 0))
-        if event.kind == _PTE_CLEAR or event.page < 0 or first < 0 or space != self._spaces.of(event):
+        """Return the pages of an event whose accesses faulted before, and are made again when the guest returns."""
+        space, faulted = self._faulted.get(event.vcpu, (0, range(0)))
+        if event.kind == _PTE_CLEAR or event.page < 0 or space != self._spaces.of(event):
             return range(0)
-        return range(max(first, event.page), min(first + faults, event.page + event.count))
+        return range(max(faulted.start, event.page), min(faulted.stop, event.page + event.count))
+
+    def _make_again(self, event: Event) -> range:
+        """Note that accesses that faulted are made again; return their pages.
+
+        They are made in order, so those to pages before were given up.
+        """
+        again = self._made_again(event)
+        if again:
+            space, faulted = self._faulted[event.vcpu]
+            self._faulted[event.vcpu] = (space, range(again.stop, faulted.stop))
+        return again
 
     def _retry(self, event: Event, emit: Emit) -> None:
         """Make faulting accesses again, after their entries were written where the shadow did not follow.
 
         They faulted, so whatever the shadow holds of their pages does not let them through.
         """
-        again = self._made_again(event)
+        again = self._make_again(event)
         if again:
             shadow = self._shadow(self._spaces.of(event), emit)
             shadow.entries.difference_update(again)
             self._touch(shadow, again, emit)
-            _, first, faults = self._faulting[event.vcpu]
-            if again.stop == first + faults:
-                del self._faulting[event.vcpu]
 
     def _traced(self, shadow: _Shadow, event: Event, emit: Emit) -> None:
         name = _WRITES[event.kind]
@@ -269,6 +281,7 @@ class ShadowPaging(Mechanism):
             self._retry(event, emit)
             return
         emit(f"traced_{name}", event.count)
+        shadow.entries.update(self._make_again(event))
         if event.kind == _PTE_SET:
             shadow.entries.update(written)
         elif event.kind == _PTE_CLEAR:

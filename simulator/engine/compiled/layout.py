@@ -47,9 +47,8 @@ TRAPPING, ADAPTED, INNOCENT_OUT, ADAPTED_INNOCENT, FORM_COLUMNS = range(5)
 
 # A row for each virtual CPU
 (
-    CURRENT, SWITCHED, FAULTING, FAULT_SPACE, FAULT_PAGE, FAULTS, NEWEST, HELD, FREE_NODE, NODES_USED,
-    TLB_EPOCH, CPU_COLUMNS,
-) = range(12)  # fmt: skip
+    CURRENT, SWITCHED, FAULT_SPACE, FAULT_PAGE, FAULTS, NEWEST, HELD, FREE_NODE, NODES_USED, TLB_EPOCH, CPU_COLUMNS,
+) = range(11)  # fmt: skip
 
 # A row for each address space that has, or had, a shadow
 (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.actions import emit
+from simulator.engine.compiled.faulted import forget_faults, made_again, make_again, note_faults
 from simulator.engine.compiled.hashing import FREE, enter, place, remove
 from simulator.engine.compiled.jit import compiled, inlined, part
 from simulator.events import BY_NAME
@@ -141,6 +142,13 @@ def _has_entry(m, slot, page):
 
 
 @inlined
+def _install(m, slot, first, end):
+    """Add the shadow entries of pages."""
+    for page in range(first, end):
+        _add_entry(m, slot, page)
+
+
+@inlined
 def _bit(page):
     """Return the bit of a page in its row of entries."""
     return 1 << (page & ((1 << at.PAGES_SHIFT) - 1))
@@ -224,6 +232,7 @@ def _build(m, v, kind, site, space, slot):
 
 @compiled
 def _destroy(m, v, kind, site, space):
+    forget_faults(m, space)
     slot = _slot_of(m, space)
     if slot == at.NONE:
         return 0
@@ -279,35 +288,15 @@ def _touch_all(m, v, kind, site, slot, page, n):
     return emit(m, v, kind, site, at.HIDDEN_FAULT, missing)
 
 
-@inlined
-def _made_again(m, v, kind, space, page, n):
-    """Return the first of the pages written whose accesses faulted just before, and the end of them."""
-    cpu = m[at.CPUS] + v * at.CPU_COLUMNS
-    if (
-        not m[cpu + at.FAULTING]
-        or kind == _CLEAR
-        or page < 0
-        or m[cpu + at.FAULT_PAGE] < 0
-        or m[cpu + at.FAULT_SPACE] != space
-    ):
-        return 0, 0
-    first = max(m[cpu + at.FAULT_PAGE], page)
-    end = min(m[cpu + at.FAULT_PAGE] + m[cpu + at.FAULTS], page + n)
-    return first, max(first, end)
-
-
 @compiled
 def _retry(m, v, kind, site, space, page, n):
     """Make faulting accesses again, after their entries were written where the shadow did not follow."""
-    first, end = _made_again(m, v, kind, space, page, n)
+    first, end = make_again(m, v, kind, space, page, n)
     if first == end:
         return 0
     slot, ticks = _shadow(m, v, kind, site, space)
     _remove_entries(m, slot, first, end - first)
-    ticks += _touch_all(m, v, kind, site, slot, first, end - first)
-    if end == m[m[at.CPUS] + v * at.CPU_COLUMNS + at.FAULT_PAGE] + m[m[at.CPUS] + v * at.CPU_COLUMNS + at.FAULTS]:
-        m[m[at.CPUS] + v * at.CPU_COLUMNS + at.FAULTING] = 0
-    return ticks
+    return ticks + _touch_all(m, v, kind, site, slot, first, end - first)
 
 
 @inlined
@@ -330,6 +319,7 @@ def _traced_slot(m, space, table):
 def _traced(m, v, kind, site, slot, space, page, n):
     """Write entries of a traced table: each write is emulated."""
     if kind == _MODIFY:
+        _install(m, slot, *make_again(m, v, kind, space, page, n))
         return emit(m, v, kind, site, at.TRACED_MODIFY, n)
     if kind == _CLEAR:
         ticks = emit(m, v, kind, site, at.TRACED_CLEAR, n)
@@ -338,11 +328,10 @@ def _traced(m, v, kind, site, slot, space, page, n):
         return ticks
     if not m[at.EAGER_INSTALL]:
         return emit(m, v, kind, site, at.SET_ONLY, n) + _retry(m, v, kind, site, space, page, n)
-    ticks = emit(m, v, kind, site, at.TRACED_SET, n)
+    make_again(m, v, kind, space, page, n)
     if page >= 0:
-        for each in range(page, page + n):
-            _add_entry(m, slot, each)
-    return ticks
+        _install(m, slot, page, page + n)
+    return emit(m, v, kind, site, at.TRACED_SET, n)
 
 
 @inlined
@@ -374,7 +363,7 @@ def _write_table(m, v, kind, site, space, page, n):
     while True:
         table = _table_of(m, page)
         slot = _traced_slot(m, space, table)
-        first, end = _made_again(m, v, kind, space, page, n)
+        first, end = made_again(m, v, kind, space, page, n)
         if slot != at.NONE and m[at.TRACED_COHERENCY]:
             return ticks + _traced(m, v, kind, site, slot, space, page, n)
         if slot != at.NONE:
@@ -403,13 +392,12 @@ def _write(m, v, kind, site, space, page, n):
 def serve_shadow(m, v, kind, site, space, page, n):
     """Serve events that concern page tables and address spaces; ``space`` is that of the event."""
     if kind == _PAGE_FAULT:
-        ticks = emit(m, v, kind, site, at.TRUE_FAULT, n)
-        cpu = m[at.CPUS] + v * at.CPU_COLUMNS
-        m[cpu + at.FAULTING], m[cpu + at.FAULT_SPACE], m[cpu + at.FAULT_PAGE], m[cpu + at.FAULTS] = 1, space, page, n
-        return ticks
+        note_faults(m, v, space, page, n)
+        return emit(m, v, kind, site, at.TRUE_FAULT, n)
     if kind == _SET or kind == _CLEAR or kind == _MODIFY:
         return _write(m, v, kind, site, space, page, n)
     if kind == _TOUCH:
+        make_again(m, v, kind, space, page, n)
         slot, ticks = _shadow(m, v, kind, site, space)
         return ticks + _touch(m, v, kind, site, slot, page, n)
     if kind == _SWITCH:
