@@ -387,11 +387,22 @@ def test_resync_drops_a_trace_once_and_pays_at_the_reload() -> None:
     write = event("pte_modify", 3, page=600)
     assert taken(chain, write, write) == {"drop_trace": 1, "pte_modify": 6}
     assert taken(chain, RUNS) == {"switch_space": 1, "reload_shadow_root": 1, "resync_shadow_entry": 6}
-    assert taken(chain, write, event("tlb_flush_page", page=600)) == {
-        "drop_trace": 1,
-        "pte_modify": 3,
+    assert taken(chain, write, event("tlb_flush_all"), write) == {
+        "drop_trace": 2,
+        "pte_modify": 6,
         "resync_shadow_entry": 3,
     }
+
+
+def test_a_flush_of_pages_repairs_their_entries_and_brings_no_trace_back() -> None:
+    chain = build(shadow_paging={"coherency": "resync"})
+    taken(chain, RUNS, SHADOW)
+    write, flush = event("pte_modify", 3, page=600), event("tlb_flush_page", page=600)
+    assert taken(chain, write, flush, write) == {"drop_trace": 1, "pte_modify": 6, "resync_shadow_entry": 1}
+    assert taken(chain, event("tlb_flush_page", 9, page=600))["resync_shadow_entry"] == 5, "no more than are stale"
+    assert taken(chain, write, RUNS) == {
+        "pte_modify": 3, "switch_space": 1, "reload_shadow_root": 1, "resync_shadow_entry": 3,
+    }  # fmt: skip
 
 
 # Binary translation.

@@ -16,7 +16,7 @@ from simulator.mechanisms.spaces import SPACE_SWITCH, CurrentSpaces, pages
 _PAGE_FAULT = BY_NAME["page_fault"].code
 _TOUCH = BY_NAME["touch"].code
 _DESTROY = BY_NAME["space_destroy"].code
-_FLUSHES = frozenset({BY_NAME["tlb_flush_page"].code, BY_NAME["tlb_flush_all"].code})
+_FLUSH_PAGE, _FLUSH_ALL = BY_NAME["tlb_flush_page"].code, BY_NAME["tlb_flush_all"].code
 _PTE_SET = BY_NAME["pte_set"].code
 _PTE_CLEAR = BY_NAME["pte_clear"].code
 _WRITES = {BY_NAME[name].code: name for name in ("pte_modify", "pte_clear", "pte_set")}
@@ -31,12 +31,13 @@ class ShadowPagingParameters(Parameters):
     """The structure of the software MMU.
 
     ``coherency``: ``trace`` emulates each write to a traced page table (2006); ``resync`` drops the trace on the first
-    write, and makes shadow and guest agree again at the next reload or flush (Workstation 2.0). ``eager_install``: a
-    traced write that makes an entry present installs it in the shadow too, which saves the hidden fault.
-    ``cached_roots``: address spaces whose shadows are kept, the least recently run dropped first. ``prevalidated``:
-    shadow entries, at most, that are validated when a kept shadow is loaded. ``recycled_tables``: page-table pages of
-    dead spaces, at most, that stay traced, since the VMM does not see a process end; new spaces take their page tables
-    from these first, as from a kernel's list of free tables. ``entries_per_table``: entries in a page of a page table.
+    write, and makes shadow and guest agree again at the next reload or flush of all (Workstation 2.0).
+    ``eager_install``: a traced write that makes an entry present installs it in the shadow too, which saves the hidden
+    fault. ``cached_roots``: address spaces whose shadows are kept, the least recently run dropped first.
+    ``prevalidated``: shadow entries, at most, that are validated when a kept shadow is loaded. ``recycled_tables``:
+    page-table pages of dead spaces, at most, that stay traced, since the VMM does not see a process end; new spaces
+    take their page tables from these first, as from a kernel's list of free tables. ``entries_per_table``: entries in a
+    page of a page table.
     """
 
     coherency: Literal["trace", "resync"] = "trace"
@@ -79,7 +80,8 @@ class ShadowPaging(Mechanism):
       to a table that is not traced, as natively.
     - ``switch_space`` with ``reload_shadow_root`` (the shadow was kept; ``validate_shadow_entry`` for each entry
       validated) or ``build_shadow_root``; ``free_shadow_root`` where one is dropped or its space is torn down.
-    - under ``resync``: ``drop_trace``, and ``resync_shadow_entry`` for each write since, at the next reload or flush.
+    - under ``resync``: ``drop_trace``, and ``resync_shadow_entry`` for each write since, at the next reload or flush of
+      all; a flush of pages repairs no more entries than it has pages.
 
     Writes whose page is not known count as writes to a table that is shadowed once its space has run.
     """
@@ -97,7 +99,7 @@ class ShadowPaging(Mechanism):
 
     def reads(self) -> frozenset[int]:
         """Return the kinds that concern page tables and address spaces."""
-        return frozenset({_PAGE_FAULT, _TOUCH, _DESTROY, SPACE_SWITCH, *_FLUSHES, *_WRITES})
+        return frozenset({_PAGE_FAULT, _TOUCH, _DESTROY, SPACE_SWITCH, _FLUSH_PAGE, _FLUSH_ALL, *_WRITES})
 
     def emits(self) -> frozenset[str]:
         """Return all that it can take under any of its parameters."""
@@ -118,7 +120,10 @@ class ShadowPaging(Mechanism):
         elif event.kind == _DESTROY:
             self._destroy(event.space, emit)
         elif shadow := self._shadows.get(self._spaces.of(event)):
-            self._resync(shadow, emit)
+            if event.kind == _FLUSH_ALL:
+                self._resync(shadow, emit)
+            else:
+                self._repair(shadow, event.count, emit)
 
     def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
         """Give the shadow of the event's space, the number of shadows, and the tables of dead spaces.
@@ -298,6 +303,12 @@ class ShadowPaging(Mechanism):
         if event.kind == _PTE_CLEAR and event.page >= 0:
             shadow.entries.difference_update(pages(event))
         self._retry(event, emit)
+
+    def _repair(self, shadow: _Shadow, count: int, emit: Emit) -> None:
+        """Make the entries of some pages agree, as many as are stale at most; their tables stay untraced."""
+        repaired = min(count, shadow.stale)
+        emit("resync_shadow_entry", repaired)
+        shadow.stale -= repaired
 
     def _resync(self, shadow: _Shadow, emit: Emit) -> None:
         emit("resync_shadow_entry", shadow.stale)

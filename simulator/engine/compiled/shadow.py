@@ -14,6 +14,7 @@ from simulator.engine.compiled.jit import compiled, inlined, part
 from simulator.events import BY_NAME
 
 _PAGE_FAULT = BY_NAME["page_fault"].code
+_FLUSH_ALL = BY_NAME["tlb_flush_all"].code
 _TOUCH = BY_NAME["touch"].code
 _DESTROY = BY_NAME["space_destroy"].code
 _SWITCH = BY_NAME["space_switch"].code
@@ -252,6 +253,19 @@ def _resync(m, v, kind, site, slot):
 
 
 @compiled
+def _flush(m, v, kind, site, space, n):
+    """Make shadow and guest agree again: in all, or in the entries of some pages, whose tables stay untraced."""
+    slot = _slot_of(m, space)
+    if slot == at.NONE:
+        return 0
+    if kind == _FLUSH_ALL:
+        return _resync(m, v, kind, site, slot)
+    repaired = min(n, m[_row(m, slot) + at.STALE])
+    m[_row(m, slot) + at.STALE] -= repaired
+    return emit(m, v, kind, site, at.RESYNC_ENTRY, repaired)
+
+
+@compiled
 def _switch(m, v, kind, site, space, n):
     ticks = emit(m, v, kind, site, at.SWITCH_SPACE, n)
     slot = _slot_of(m, space)
@@ -404,5 +418,4 @@ def serve_shadow(m, v, kind, site, space, page, n):
         return _switch(m, v, kind, site, space, n)
     if kind == _DESTROY:
         return _destroy(m, v, kind, site, space)
-    slot = _slot_of(m, space)
-    return 0 if slot == at.NONE else _resync(m, v, kind, site, slot)
+    return _flush(m, v, kind, site, space, n)
