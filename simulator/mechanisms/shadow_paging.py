@@ -113,7 +113,7 @@ class ShadowPaging(Mechanism):
         elif event.kind in _WRITES:
             self._write(event, emit)
         elif event.kind == _TOUCH:
-            self._make_again(event)
+            self._take_pending(event)
             self._touch(self._shadow(self._spaces.of(event), emit), pages(event), emit)
         elif event.kind == SPACE_SWITCH:
             self._switch(event, emit)
@@ -126,7 +126,7 @@ class ShadowPaging(Mechanism):
                 self._repair(shadow, event.count, emit)
 
     def touches(self, event: Event) -> Iterator[tuple[Hashable, bool]]:
-        """Give the shadow of the event's space, the number of shadows, and the tables of dead spaces.
+        """Give the shadow of the event's space and whether that still lives, the number of shadows, and dead tables.
 
         Which shadow ran longest ago hangs on the order of all rows; it matters once one has to be dropped.
         """
@@ -140,7 +140,7 @@ class ShadowPaging(Mechanism):
             yield ("life", space), True
             yield "shadows", True
             yield "dead tables", True
-        elif not shadow.rooted and (event.kind in {SPACE_SWITCH, _TOUCH} or self._made_again(event)):
+        elif not shadow.rooted and (event.kind in {SPACE_SWITCH, _TOUCH} or self._pending(event)):
             yield "shadows", True
             if self._rooted >= self._parameters.cached_roots:
                 yield WHOLE_ORDER, True
@@ -236,7 +236,7 @@ class ShadowPaging(Mechanism):
         space, name = self._spaces.of(event), _WRITES[event.kind]
         table = self._table(event.page)
         shadow = self._traced_shadow(space, table)
-        again = self._made_again(event)
+        again = self._pending(event)
         if shadow is None and len(again) > 1:  # once the first is made again, its table is traced
             first = again.start + 1 - event.page
             self._write_table(replace(event, count=first), emit)
@@ -249,19 +249,19 @@ class ShadowPaging(Mechanism):
         else:
             self._write_without_trace(shadow, table, event, emit)
 
-    def _made_again(self, event: Event) -> range:
+    def _pending(self, event: Event) -> range:
         """Return the pages of an event whose accesses faulted before, and are made again when the guest returns."""
         space, faulted = self._faulted.get(event.vcpu, (0, range(0)))
         if event.kind == _PTE_CLEAR or event.page < 0 or space != self._spaces.of(event):
             return range(0)
         return range(max(faulted.start, event.page), min(faulted.stop, event.page + event.count))
 
-    def _make_again(self, event: Event) -> range:
+    def _take_pending(self, event: Event) -> range:
         """Note that accesses that faulted are made again; return their pages.
 
         They are made in order, so those to pages before were given up.
         """
-        again = self._made_again(event)
+        again = self._pending(event)
         if again:
             space, faulted = self._faulted[event.vcpu]
             self._faulted[event.vcpu] = (space, range(again.stop, faulted.stop))
@@ -272,7 +272,7 @@ class ShadowPaging(Mechanism):
 
         They faulted, so whatever the shadow holds of their pages does not let them through.
         """
-        again = self._make_again(event)
+        again = self._take_pending(event)
         if again:
             shadow = self._shadow(self._spaces.of(event), emit)
             shadow.entries.difference_update(again)
@@ -286,7 +286,7 @@ class ShadowPaging(Mechanism):
             self._retry(event, emit)
             return
         emit(f"traced_{name}", event.count)
-        shadow.entries.update(self._make_again(event))
+        shadow.entries.update(self._take_pending(event))
         if event.kind == _PTE_SET:
             shadow.entries.update(written)
         elif event.kind == _PTE_CLEAR:

@@ -31,7 +31,7 @@ def forget_faults(m, space):
 
 
 @inlined
-def made_again(m, v, kind, space, page, n):
+def pending(m, v, kind, space, page, n):
     """Return the first of the pages of a row whose accesses faulted before and are made again, and the end of them."""
     cpu = _cpu(m, v)
     if m[cpu + at.FAULTS] == 0 or kind == _CLEAR or page < 0 or m[cpu + at.FAULT_SPACE] != space:
@@ -42,12 +42,12 @@ def made_again(m, v, kind, space, page, n):
 
 
 @inlined
-def make_again(m, v, kind, space, page, n):
-    """Note that accesses that faulted are made again; return what ``made_again`` does.
+def take_pending(m, v, kind, space, page, n):
+    """Note that accesses that faulted are made again; return what ``pending`` does.
 
     They are made in order, so those to pages before were given up.
     """
-    first, end = made_again(m, v, kind, space, page, n)
+    first, end = pending(m, v, kind, space, page, n)
     if first != end:
         m[_cpu(m, v) + at.FAULTS] -= end - m[_cpu(m, v) + at.FAULT_PAGE]
         m[_cpu(m, v) + at.FAULT_PAGE] = end

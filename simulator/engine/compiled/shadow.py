@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from simulator.engine.compiled import layout as at
 from simulator.engine.compiled.actions import emit
-from simulator.engine.compiled.faulted import forget_faults, made_again, make_again, note_faults
+from simulator.engine.compiled.faulted import forget_faults, note_faults, pending, take_pending
 from simulator.engine.compiled.hashing import FREE, enter, place, remove
 from simulator.engine.compiled.jit import compiled, inlined, part
 from simulator.events import BY_NAME
@@ -305,7 +305,7 @@ def _touch_all(m, v, kind, site, slot, page, n):
 @compiled
 def _retry(m, v, kind, site, space, page, n):
     """Make faulting accesses again, after their entries were written where the shadow did not follow."""
-    first, end = make_again(m, v, kind, space, page, n)
+    first, end = take_pending(m, v, kind, space, page, n)
     if first == end:
         return 0
     slot, ticks = _shadow(m, v, kind, site, space)
@@ -333,7 +333,7 @@ def _traced_slot(m, space, table):
 def _traced(m, v, kind, site, slot, space, page, n):
     """Write entries of a traced table: each write is emulated."""
     if kind == _MODIFY:
-        _install(m, slot, *make_again(m, v, kind, space, page, n))
+        _install(m, slot, *take_pending(m, v, kind, space, page, n))
         return emit(m, v, kind, site, at.TRACED_MODIFY, n)
     if kind == _CLEAR:
         ticks = emit(m, v, kind, site, at.TRACED_CLEAR, n)
@@ -342,7 +342,7 @@ def _traced(m, v, kind, site, slot, space, page, n):
         return ticks
     if not m[at.EAGER_INSTALL]:
         return emit(m, v, kind, site, at.SET_ONLY, n) + _retry(m, v, kind, site, space, page, n)
-    make_again(m, v, kind, space, page, n)
+    take_pending(m, v, kind, space, page, n)
     if page >= 0:
         _install(m, slot, page, page + n)
     return emit(m, v, kind, site, at.TRACED_SET, n)
@@ -377,7 +377,7 @@ def _write_table(m, v, kind, site, space, page, n):
     while True:
         table = _table_of(m, page)
         slot = _traced_slot(m, space, table)
-        first, end = made_again(m, v, kind, space, page, n)
+        first, end = pending(m, v, kind, space, page, n)
         if slot != at.NONE and m[at.TRACED_COHERENCY]:
             return ticks + _traced(m, v, kind, site, slot, space, page, n)
         if slot != at.NONE:
@@ -411,7 +411,7 @@ def serve_shadow(m, v, kind, site, space, page, n):
     if kind == _SET or kind == _CLEAR or kind == _MODIFY:
         return _write(m, v, kind, site, space, page, n)
     if kind == _TOUCH:
-        make_again(m, v, kind, space, page, n)
+        take_pending(m, v, kind, space, page, n)
         slot, ticks = _shadow(m, v, kind, site, space)
         return ticks + _touch(m, v, kind, site, slot, page, n)
     if kind == _SWITCH:

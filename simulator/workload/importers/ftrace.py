@@ -31,7 +31,6 @@ class Converter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = 0
         self.lost = self.imprecise = self.without_process = 0
         self.others: Counter[str] = Counter()
         self._latest = -1
@@ -45,7 +44,7 @@ class Converter:
             StreamError: time runs backward.
         """
         rewritten = self._rewriter.rewrite(block)
-        self._refuse_backward(rewritten)
+        self._refuse_backward(rewritten, reader.lines)
         self.imprecise += rewritten.imprecise
         self.without_process += rewritten.without_process
         begin = 0
@@ -55,7 +54,6 @@ class Converter:
             self._other(reader, rewritten.text(number))
             begin = number + 1
         self._give(rewritten.run(begin, len(rewritten.times)), reader)
-        self.lines += len(rewritten.times)
 
     def _give(self, lines: bytes, reader: Reader) -> None:
         if lines:
@@ -71,7 +69,7 @@ class Converter:
         else:
             reader.unreadable.add(reader.lines, text)
 
-    def _refuse_backward(self, rewritten: Rewritten) -> None:
+    def _refuse_backward(self, rewritten: Rewritten, lines: int) -> None:
         events = np.flatnonzero(rewritten.times != NO_EVENT)
         times = np.concatenate(([self._latest], rewritten.times[events]))
         backward = np.flatnonzero(np.diff(times) < 0)
@@ -80,7 +78,7 @@ class Converter:
             line = self._rewriter.parser.parse(rewritten.text(number))
             cpu = line.cpu if line is not None else "?"
             raise StreamError(
-                f"{self.path}:{self.lines + number + 1}: time runs backward on CPU {cpu}: {_seconds(time)} s after "
+                f"{self.path}:{lines + number + 1}: time runs backward on CPU {cpu}: {_seconds(time)} s after "
                 f"{_seconds(before)} s (the trace clock must be one for all CPUs, such as `mono`)"
             )
         self._latest = int(times[-1])

@@ -136,7 +136,7 @@ class Rows:
         self.next_row += 1
 
     def task_event(self, kind: int, task: int) -> None:
-        """Append an event at the present moment that names another task than the running one."""
+        """Append an event at the present moment that names another task than the running one; ``event`` written out."""
         if self.implied or self.unanchored is not None:
             self._before_event(kind)
         self.buffer += pack(kind, 1, self.user, self.kernel, self.idle, task, -1, -1, -1, -1, -1, -1)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+# In the order in which guest-init runs them, which host-record.sh and keep.sh name, too.
 PROGRAMS = ("forkwait", "page-touch", "pingpong-processes")
 WRITTEN = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)")
 MARK = re.compile(r"kvm_pio: pio_write at 0x80 .* val 0x55")
