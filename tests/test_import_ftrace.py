@@ -171,6 +171,10 @@ def test_unreadable_lines_are_counted_with_their_number(tmp_path: Path) -> None:
             r"t.txt:2: 1 of 2 lines cannot be read, this one first: 'what'; expected the `trace`",
         ),
         ("# tracer: nop\n", r"t.txt:1: the file has no event"),
+        (
+            " CPU 0/KVM-7     [000] d..1.   1.000002: kvm_exit: vcpu 0 reason cpuid rip 0x1\n",
+            r"the file has no event; it has 1 exits of guests, which `vmmsim import kvm` reads",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:

@@ -20,7 +20,7 @@ FOLDERS: dict[DocumentKind, str] = {
 """Where the library keeps each kind. Names count from the first folder, so operations are called operations/NAME."""
 
 BELONGS = {
-    "workload": "'workloads:' of an experiment",
+    "workload": "'workloads:' of an experiment (by itself: vmmsim run any-recording --set workloads.recording=FILE)",
     "operations": "'operations:' of a workload",
     "cost-model": "'models:' of an experiment",
 }

@@ -58,8 +58,8 @@ def _told(provenance: Mapping[str, Any], history: Any) -> Iterator[str]:
         )
     if LAID_OUT in provenance:
         yield (
-            f"its source ({provenance.get('source', 'not named')}) does not tell {provenance[LAID_OUT]}: the "
-            "workload lays that out, and what hangs on it, such as hits and waits, is no finding"
+            f"its source ({provenance.get('source', 'not named')}) does not tell {provenance[LAID_OUT]}: "
+            "whatever stands for that here was chosen, and what hangs on it is no finding"
         )
     missing = provenance.get("tracepoints_missing", {})
     if isinstance(missing, Mapping):

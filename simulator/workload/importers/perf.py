@@ -141,7 +141,9 @@ def read_recording(
     cpus = _in_order(reader)
     found = survey(cpus, findings, reader.spool)
     if not found.events:
-        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event")
+        exits = sum(each.lines for each in reader.tracepoints.values() if each.name.endswith(":kvm_exit"))
+        remedy = f"; it has {exits:,} exits of guests, which `vmmsim import kvm` reads" if exits else ""
+        raise StreamError(f"{reader.path}:{max(reader.lines, 1)}: the file has no event{remedy}")
     header = Header(
         title=title or path.name.split(".")[0],
         vcpus=len(reader.cpus),
