@@ -142,7 +142,10 @@ class _Traced:
         return self._gaps[place]
 
     def _in_cell(self, *corners: Place) -> Iterator[Piece]:
-        """Yield what lies in a cell; where two pieces do, they leave together what its corners are on average."""
+        """Yield the pieces in a cell.
+
+        Where the line meets all four edges, the two corners whose sign the mean of all four has stay on one side.
+        """
         met = [self._meeting(min(ends), max(ends)) for ends in pairwise((*corners, corners[0])) if self._parts(*ends)]
         if len(met) == 4 and (sum(map(self._gap, corners)) > 0) != (self._gap(corners[0]) > 0):
             met = [*met[1:], met[0]]

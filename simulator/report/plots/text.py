@@ -11,6 +11,8 @@ from matplotlib.textpath import text_to_path
 
 from simulator.report.plots.style import FONT, POINTS
 
+_MOST_LINES = 8  # of a name
+
 
 @lru_cache(maxsize=4096)
 def inches(text: str) -> float:
@@ -30,11 +32,11 @@ def lines(texts: Iterable[str]) -> int:
     return max(text.count("\n") for text in texts) + 1
 
 
-def wrap(text: str, room: float, most: int = 8) -> str:
+def wrap(text: str, room: float) -> str:
     """Break a name into lines that fit into so many inches, after the separators of its parts if that is enough.
 
     A part that is too long by itself is broken after hyphens, underscores and dots, and in the middle of a word if need
-    be. Of a name that takes more than ``most`` lines the last one loses its middle.
+    be. Of a name that takes more than eight lines the last one loses its middle.
 
     >>> wrap("compile-2files-j2", 0.5), wrap("hardware-vmm: vm_exit", 0.9)
     ('compile-\\n2files-j2', 'hardware-vmm:\\nvm_exit')
@@ -44,10 +46,9 @@ def wrap(text: str, room: float, most: int = 8) -> str:
         if broken[-1] and inches((broken[-1] + piece).rstrip()) > room:
             broken.append("")
         broken[-1] += piece
-    if len(broken) > most:
-        return "\n".join(
-            [*(line.rstrip() for line in broken[: most - 1]), shortened("".join(broken[most - 1 :]), room)]
-        )
+    if len(broken) > _MOST_LINES:
+        whole, rest = broken[: _MOST_LINES - 1], broken[_MOST_LINES - 1 :]
+        return "\n".join([*(line.rstrip() for line in whole), shortened("".join(rest), room)])
     return "\n".join(line.rstrip() for line in broken)
 
 
