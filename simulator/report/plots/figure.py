@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from simulator.report.plots.data import Case
-from simulator.report.plots.style import DPI, INK, LINE, WHITE, Style
+from simulator.report.plots.style import DPI, INK, LINE, PAGE_HEIGHT, WHITE, Style
 from simulator.report.plots.text import inches, typographic, wrap
 
 if TYPE_CHECKING:
@@ -89,9 +89,19 @@ class Sheet:
         more = sum(label.count("\n") for label in self._labels)
         return 0.14 * math.ceil(len(self.handles) / self._columns) + LINE * more
 
+    @property
+    def _top(self) -> float:
+        """The inches of the title."""
+        return 0.06 + 0.14 * len(self._titles)
+
+    @property
+    def room(self) -> float:
+        """The inches that a page has below title and legend."""
+        return PAGE_HEIGHT - self._top - self._legend
+
     def figure(self, height: float) -> Figure:
         """Return a figure with so many inches of room below its title and legend."""
-        top = 0.06 + 0.14 * len(self._titles)
+        top = self._top
         whole = height + top + self._legend
         figure = Figure(figsize=(self.width, whole), dpi=DPI)
         FigureCanvasAgg(figure)

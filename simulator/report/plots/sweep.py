@@ -22,7 +22,6 @@ from simulator.report.plots.style import (
     INK,
     LINE,
     ORANGE,
-    PAGE_HEIGHT,
     PURPLE,
     SINGLE_COLUMN,
     SKY,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-MAX_PANELS = 12
+_MAX_PANELS = 12
 _MARKED = 40  # points on a line up to which each has a mark
 _COLOURS = (INK, BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)
 _DASHES: tuple[Any, ...] = ("-", "--", "-", "-.", ":", "--", "-", ":", "-", "--", "-.")
@@ -72,8 +71,8 @@ class SweepPlot:
             scale = Scale.of(varying[0], self.over[varying[0]])
             more = f"; others with it: {len(varying) - 1}" if len(varying) > 1 else ""
             scale = replace(scale, label=scale.label + more)
-            shown = self._workloads()[:MAX_PANELS]
-            figure = self._rows(scale, shown) if scale.named else self._lines(scale, shown)
+            shown: Sequence[str] = self._workloads()[:_MAX_PANELS]
+            figure, shown = self._rows(scale, shown) if scale.named else self._lines(scale, shown)
             return figure, self._left_out("workloads", shown, self._workloads())
         if len(varying) == 2:
             down, across = (Scale.of(path, self.over[path]) for path in varying)
@@ -117,17 +116,21 @@ class SweepPlot:
             points[row.model].append((place, float(row.total_seconds.scaleb(-power))))
         return {model: sorted(each) for model, each in points.items()}, unit
 
-    def _lines(self, across: Scale, workloads: Sequence[str]) -> Figure:
-        """Draw a line for each model over a parameter that is a number."""
+    def _lines(self, across: Scale, workloads: Sequence[str]) -> tuple[Figure, Sequence[str]]:
+        """Draw a line for each model over a parameter that is a number.
+
+        Returned with the figure are the workloads that a page has room for.
+        """
         marked = len(across.values) <= _MARKED
         looks = {model: _line(index, marked) for index, model in enumerate(self._models())}
         sheet = self._sheet(len(workloads), looks)
         columns = min(len(workloads), _BESIDE)
-        rows = math.ceil(len(workloads) / columns)
         left = 0.6
         width = sheet.width / columns - left - _RIGHT
         head, foot = _head(workloads, width), across.foot(width, width)
-        height = min(_HEIGHT, (PAGE_HEIGHT - 0.8) / rows - head - foot)
+        workloads = workloads[: columns * _fitting(sheet, head + _LEAST_HEIGHT + foot)]
+        rows = math.ceil(len(workloads) / columns)
+        height = min(_HEIGHT, max(_LEAST_HEIGHT, sheet.room / rows - head - foot))
         figure = sheet.figure(rows * (head + height + foot))
         for index, workload in enumerate(workloads):
             row, column = divmod(index, columns)
@@ -143,18 +146,22 @@ class SweepPlot:
             _time_axis(axes, "y", points, unit)
             axes.set_title(wrap(workload, width), pad=3)
             axes.grid(visible=True)
-        return figure
+        return figure, workloads
 
-    def _rows(self, down: Scale, workloads: Sequence[str]) -> Figure:
-        """Draw a mark for each model in the row of each name: between names there is nothing, so nothing joins them."""
+    def _rows(self, down: Scale, workloads: Sequence[str]) -> tuple[Figure, Sequence[str]]:
+        """Draw a mark for each model in the row of each name: between names there is nothing, so nothing joins them.
+
+        Returned with the figure are the workloads that a page has room for.
+        """
         looks = {model: _mark(index) for index, model in enumerate(self._models())}
         sheet = self._sheet(len(workloads), looks)
         columns = min(len(workloads), _BESIDE)
-        rows = math.ceil(len(workloads) / columns)
         height = down.high(_HEIGHT)
         left = down.left(height)
         width = (sheet.width - left) / columns - _RIGHT
         head, foot = _head(workloads, width), 0.4
+        workloads = workloads[: columns * _fitting(sheet, head + height + foot)]
+        rows = math.ceil(len(workloads) / columns)
         figure = sheet.figure(rows * (head + height + foot))
         for index, workload in enumerate(workloads):
             row, column = divmod(index, columns)
@@ -171,13 +178,15 @@ class SweepPlot:
             _time_axis(axes, "x", points, unit)
             axes.set_title(wrap(workload, width), pad=3)
             axes.grid(visible=True)
-        return figure
+        return figure, workloads
 
     def _maps(self, down: Scale, across: Scale) -> tuple[Figure, list[str]]:
-        """Draw a map for each workload under each model that varies; those of one workload share their colours."""
-        models, workloads = self._varying_models()[:MAX_PANELS], self._workloads()
+        """Draw a map for each workload under each model that varies; those of one workload share their colours.
+
+        Of the workloads as many are shown as a page has room for; of the models, if it has not enough for one workload.
+        """
+        models, workloads = self._varying_models()[:_MAX_PANELS], self._workloads()
         columns = min(len(models), _BESIDE)
-        rows = math.ceil(len(models) / columns)
         sheet = Sheet(DOUBLE_COLUMN, f"{self.title} – total time", [])
         high = down.high(_HEIGHT)
         least = high if down.named else _LEAST_HEIGHT
@@ -185,9 +194,12 @@ class SweepPlot:
         width = (sheet.width - left - _BAR) / columns - _RIGHT
         whole = columns * (width + _RIGHT) - _RIGHT
         head, foot = _head([f"{w}, {m}" for w in workloads for m in models], width), across.foot(width, whole)
-        workloads = workloads[: max(1, int((PAGE_HEIGHT - 0.4) / rows / (head + least + foot)))]
+        fitting = _fitting(sheet, head + least + foot)
+        models = models[: columns * fitting]
+        rows = math.ceil(len(models) / columns)
+        workloads = workloads[: fitting // rows]
         if not down.named:
-            high = min(high, max(least, (PAGE_HEIGHT - 0.4) / (rows * len(workloads)) - head - foot))
+            high = min(high, max(least, sheet.room / (rows * len(workloads)) - head - foot))
         pitch = head + high + foot
         figure = sheet.figure(len(workloads) * rows * pitch)
         for block, workload in enumerate(workloads):
@@ -241,6 +253,11 @@ class SweepPlot:
                 values[at[0][where[down.path]], at[1][where[across.path]]] = float(row.total_seconds)
         order = (np.argsort(down.places), np.argsort(across.places))
         return values[order[0]][:, order[1]]
+
+
+def _fitting(sheet: Sheet, pitch: float) -> int:
+    """Return how many rows of panels, so many inches each, a page has room for; one is shown in any case."""
+    return max(1, int(sheet.room / pitch))
 
 
 def _head(titles: Sequence[str], room: float) -> float:
