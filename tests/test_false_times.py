@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import vmmsim
+from rich.table import Table
 from support import K, stream
 
 from simulator.analysis.compare import compare
@@ -16,7 +17,7 @@ from simulator.errors import InputError
 from simulator.notebook import run
 from simulator.report.exits import exits_grid
 from simulator.report.reader import load_result
-from simulator.report.sweep import write_sweep
+from simulator.report.sweep import sweep_table, write_sweep
 from simulator.report.writer import write_result
 from simulator.result import BreakdownRow, Result, exact_cycles
 from simulator.run import run_experiment
@@ -25,7 +26,7 @@ from simulator.spec.build import load_experiment
 from simulator.spec.sweep import sweep_of
 from simulator.stream import Header, MemoryStream, write_parquet
 from simulator.sweep.store import Store
-from simulator.sweep.sweeping import sweep_experiment
+from simulator.sweep.sweeping import Options, sweep_experiment
 from simulator.workload.combine import concat
 from simulator.workload.cut import cut
 from simulator.workload.history import with_history
@@ -209,14 +210,85 @@ def test_run_for_programs_has_the_note(tmp_path: Path) -> None:
     assert told["notes"] == [NOTE]
 
 
-def test_a_sweep_has_the_note_above_its_totals(tmp_path: Path) -> None:
-    loaded = load_experiment(experiment(tmp_path, {"a": EMULATED, "b": EMULATED}))
-    over = sweep_of({"models.hardware-vmm.costs.vm_exit": "100 cycles, 200 cycles"}, "grid")
-    result = sweep_experiment(loaded, over, Store(tmp_path / "store")).result
+def swept(folder: Path, parts: Mapping[str, Mapping[str, str]], details: bool = True) -> Result:
+    loaded = load_experiment(experiment(folder, parts))
+    points = sweep_of({"models.hardware-vmm.costs.vm_exit": "100 cycles, 200 cycles"}, "grid")
+    return sweep_experiment(loaded, points, Store(folder / "store"), Options(details=details)).result
+
+
+def test_a_sweep_with_a_true_recording_has_the_note_above_its_totals(tmp_path: Path) -> None:
+    write_sweep(swept(tmp_path, {"a": EMULATED, "b": {}}), tmp_path / "out")
+    page = (tmp_path / "out/report.html").read_text()
+    assert page.index("times of a are an emulator") < page.index('id="totals-table"') < page.index('id="points"')
+    assert (tmp_path / "out/plots/sweep.svg").is_file()
+
+
+def test_the_page_of_a_sweep_of_counts_alone_has_exits_and_no_times(tmp_path: Path) -> None:
+    write_sweep(swept(tmp_path, {"a": EMULATED, "b": EMULATED}), tmp_path / "out")
+    page = (tmp_path / "out/report.html").read_text()
+    assert page.index("times of a, b are an emulator") < page.index("<caption>Exits")
+    assert not any(
+        part in page for part in ("totals-table", 'id="points"', "#points", "live-data", "<figure>", "busy</")
+    )
+    assert "At the point <code>models.hardware-vmm.costs.vm_exit=100 cycles</code>" in page
+    assert not (tmp_path / "out/plots").exists()
+    assert {NOTE, "plots are left out: all of them show times"} <= set(result_notes(tmp_path / "out"))
+
+
+def test_a_sweep_that_keeps_totals_alone_shows_them_below_the_note(tmp_path: Path) -> None:
+    result = swept(tmp_path, {"a": EMULATED, "b": EMULATED}, details=False)
     write_sweep(result, tmp_path / "out")
     page = (tmp_path / "out/report.html").read_text()
     assert page.index("times of a, b are an emulator") < page.index('id="totals-table"')
-    assert NOTE in result_notes(tmp_path / "out")
+    assert isinstance(sweep_table(result), Table)
+
+
+def test_sweep_and_show_print_exits_once_for_all_points_that_have_the_same(tmp_path: Path) -> None:
+    experiment(tmp_path, {"a": EMULATED, "b": EMULATED})
+    over = "models.hardware-vmm.costs.vm_exit=100 cycles, 200 cycles"
+    text = vmmsim("sweep", "e.yaml", "--over", over, "--out", "out", cwd=tmp_path).stdout
+    for said in (text, vmmsim("show", "out", cwd=tmp_path).stdout):
+        lines = [line.split() for line in said.splitlines()]
+        assert ["workload", "point", "event", "hardware-vmm"] in lines, said
+        assert sum("every point" in line for line in said.splitlines()) >= 2
+        assert "shortest" not in said and " ms" not in said and "µs" not in said
+        assert f"note: {NOTE}" in said
+
+
+def test_exits_that_differ_between_points_stand_at_each() -> None:
+    same = [replace(row("vmm", "cpuid", "vm_exit", 5), workload="v", point=point) for point in ("p=1", "p=2")]
+    rows = [*same, *(replace(row("vmm", "cpuid", "vm_exit", int(p)), point=f"p={p}") for p in "12")]
+    none = replace(row("vmm", "cpuid", "emulate", 1), workload="u", point="p=1")
+    some = replace(row("vmm", "cpuid", "vm_exit", 1), workload="u", point="p=2")
+    found = [cells for cells in exits_grid([*rows, none, some]).rows if cells[2] == "cpuid"]
+    assert found == [
+        ("v", "every point", "cpuid", "5"),
+        ("w", "p=1", "cpuid", "1"),
+        ("w", "p=2", "cpuid", "2"),
+        ("u", "p=2", "cpuid", "1"),
+    ]
+
+
+def test_what_is_asked_of_times_has_the_note(tmp_path: Path) -> None:
+    experiment(tmp_path, {"a": EMULATED, "b": {}})
+    param = ("--param", "models.hardware-vmm.costs.vm_exit", "--between", "100 cycles", "200 cycles")
+    second = ("--param", "models.hardware-vmm.costs.vm_entry", "--between", "100 cycles", "200 cycles")
+    pair = ("--models", "native", "hardware-vmm", "--no-plots")
+    asked = {
+        "explain": ("explain", "e.yaml", "native", "hardware-vmm"),
+        "breakeven": ("breakeven", "e.yaml", *param, *pair),
+        "frontier": ("breakeven", "e.yaml", *param, *second, *pair),
+        "sensitivity": ("sensitivity", "e.yaml", "--no-plots"),
+    }
+    note = "times of a are an emulator's: compare counts alone"
+    for command in asked.values():
+        text = vmmsim(*command, cwd=tmp_path)
+        assert text.stdout.count(note) == 1, (text.stdout, text.stderr)
+        data = json.loads(vmmsim(*command, "--json", cwd=tmp_path).stdout)
+        entries = data if isinstance(data, list) else [data]
+        assert [each["notes"].count(note) for each in entries] == [1, 0][: len(entries)]
+        true = vmmsim(*command, "--workload", "b", cwd=tmp_path)
+        assert not true.returncode and "counts alone" not in true.stdout
 
 
 def test_results_side_by_side_have_the_note(tmp_path: Path) -> None:

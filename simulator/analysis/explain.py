@@ -28,6 +28,7 @@ from simulator.errors import InputError, RunError, did_you_mean
 from simulator.events import BY_CODE
 from simulator.result import Replayed, Result
 from simulator.units import Clock, Cost
+from simulator.workload.untold import times_notes
 
 Total = Literal["total", "busy"]
 """What is explained: the time from start to end, or the busy time of all virtual CPUs."""
@@ -42,13 +43,14 @@ SHAPLEY = "the Shapley value of each setting: its mean effect over all orders of
 class Side:
     """One of the two replays: what it is called, what happened, what its actions cost, and what it was made from.
 
-    ``inputs`` is the resolved workload and model, as values.
+    ``inputs`` is the resolved workload and model, as values; ``notes`` say it if its times are those of no machine.
     """
 
     label: str
     replayed: Replayed
     costs: Mapping[str, Cost]
     inputs: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def last(self) -> int:
@@ -111,7 +113,8 @@ class ParameterShare:
 class Explanation:
     """Why ``after`` takes longer or shorter than ``before``; both kinds of shares add up to the difference.
 
-    Shares are sorted by their size, the largest first. ``remark`` is what a reader must know, empty if there is none.
+    Shares are sorted by their size, the largest first. ``remark`` is what a reader must know, empty if there is none;
+    ``notes`` are those of either side.
     """
 
     workload: str
@@ -125,6 +128,7 @@ class Explanation:
     changed: tuple[Difference, ...]
     remark: str
     method: str = MEANS
+    notes: tuple[str, ...] = ()
 
     @property
     def difference(self) -> Fraction:
@@ -157,7 +161,8 @@ def side(result: Result, workload: str, model: str, point: str = "", label: str 
                 "workload": made_from["workloads"][workload],
             }
             parts["seed"] = made_from.get("seed", result.metadata["seed"])
-            return Side(label or _name(model, at), replayed, costs, parts)
+            whose = {name: each for name, each in result.false_times.items() if name == workload}
+            return Side(label or _name(model, at), replayed, costs, parts, tuple(times_notes(whose)))
     raise InputError(f"'{result.title}' has no replay of '{workload}' under '{model}' at the point '{at}'")
 
 
@@ -211,6 +216,7 @@ def explain(before: Side, after: Side, of: Total = "total") -> Explanation:
         parameters=tuple(sorted(shares, key=_size)),
         changed=changed,
         remark=_remark(before, after, of),
+        notes=tuple(dict.fromkeys((*before.notes, *after.notes))),
     )
     for parts in (found.contributions, found.parameters):
         if sum(part.seconds for part in parts) != found.difference:

@@ -91,7 +91,7 @@ def breakeven(
             evaluator = Evaluator(loaded, label, moved, progress)
             if len(moved) == 2:
                 plane = frontier(evaluator, pair, scan)
-                views.append(frontier_view(plane))
+                views.append(frontier_view(plane, loaded))
                 figures.append((f"frontier-{label}", lambda plane=plane: pictures.frontier(plane)))
             else:
                 found = break_even(evaluator, pair, scan)
@@ -133,7 +133,7 @@ def sensitivity(
     from simulator.analysis import sobol as sampled
     from simulator.analysis.evaluate import Evaluator
     from simulator.report.plots import whatif as pictures
-    from simulator.report.whatif import sensitivity_view
+    from simulator.report.whatif import about_times, sensitivity_view
 
     loaded, name = _loaded(experiment, settings)
     moved = [_varied(loaded, text) for text in vary]
@@ -148,7 +148,8 @@ def sensitivity(
                 rows.append((found, sampled.sobol(evaluator, each, sobol, seed) if sobol else None))
                 if found.swings and found.total:
                     figures.append((f"tornado-{label}-{each}", lambda found=found: pictures.tornado(found)))
-    print_view(sensitivity_view(rows, _what_it_means(rows)), as_json)
+    of_no_machine = about_times(loaded, [found.workload for found, _ in rows])
+    print_view(sensitivity_view(rows, [*_what_it_means(rows), *of_no_machine]), as_json)
     if plots:
         _save(figures, out or Path("results") / f"{name}-sensitivity", as_json)
 

@@ -14,17 +14,16 @@ from simulator.result import BreakdownRow, Result
 EXITS = frozenset({"vm_exit", "trap", "callout"})
 """The actions by which the processor leaves the guest's code for the VMM's: of hardware, of direct execution, and of
 translated code."""
+_EVERY_POINT = "every point"
 
 
 def exits_grid(breakdown: Sequence[BreakdownRow]) -> Grid:
     """Return the exits of each workload by event, a column for each model that has any; a column for points if any.
 
     Events stand in the order of their exits under all models together, the most first; the last row has all of them.
+    Where a workload has the same exits at every point, they stand there once.
     """
-    exits: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
-    for row in breakdown:
-        if row.action in EXITS:
-            exits.setdefault((row.workload, row.point), Counter())[row.event, row.model] += row.actions
+    exits = _once_for_all_points(_counts(breakdown))
     models = list(dict.fromkeys(row.model for row in breakdown if row.action in EXITS and row.actions))
     pointed = any(point for _, point in exits)
     rows = [
@@ -34,6 +33,26 @@ def exits_grid(breakdown: Sequence[BreakdownRow]) -> Grid:
     ]
     texts = [Column("workload"), *([Column("point")] if pointed else []), Column("event")]
     return Grid((*texts, *(Column(model, numeric=True) for model in models)), rows)
+
+
+def _counts(breakdown: Sequence[BreakdownRow]) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
+    """Return the exits by event and model of each workload at each point, also where there are none."""
+    exits: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    for row in breakdown:
+        counts = exits.setdefault((row.workload, row.point), Counter())
+        if row.action in EXITS:
+            counts[row.event, row.model] += row.actions
+    return exits
+
+
+def _once_for_all_points(
+    exits: dict[tuple[str, str], Counter[tuple[str, str]]],
+) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
+    of_workload: dict[str, list[Counter[tuple[str, str]]]] = {}
+    for (workload, _), counts in exits.items():
+        of_workload.setdefault(workload, []).append(counts)
+    same = {name for name, every in of_workload.items() if len(every) > 1 and all(each == every[0] for each in every)}
+    return {(name, _EVERY_POINT if name in same else point): counts for (name, point), counts in exits.items()}
 
 
 def _events(counts: Counter[tuple[str, str]], models: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -50,6 +69,11 @@ def without_exits(result: Result, grid: Grid) -> str:
     """Return the names of the models under which nothing exits, or nothing."""
     exiting = {column.heading for column in grid.columns if column.numeric}
     return ", ".join(dict.fromkeys(row.model for row in result.totals if row.model not in exiting))
+
+
+def exits_for_totals(result: Result) -> bool:
+    """Return whether exits are shown in place of totals: no time means anything, and there are counts."""
+    return result.counts_alone and bool(result.breakdown)
 
 
 def exits_table(result: Result) -> Table | str:

@@ -132,6 +132,7 @@ def view(found: Sequence[Explanation]) -> View:
             parts.append(grid_table(f"by parameter: {each.method}", _parameters(each)))
         if each.remark:
             parts.append(f"note: {each.remark}")
+    parts += dict.fromkeys(f"note: {note}" for each in found for note in each.notes)
     return View(tuple(parts), [document(each) for each in found])
 
 
@@ -180,6 +181,7 @@ def document(found: Explanation) -> dict[str, Any]:
         **_both(found.difference),
         "sentence": sentence(found),
         "remark": found.remark,
+        "notes": list(found.notes),
         "method": found.method,
         "contributions": [
             {"event": p.event, "action": p.action, "actions_before": p.before, "actions_after": p.after}

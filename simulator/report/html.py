@@ -59,6 +59,8 @@ class Plot(NamedTuple):
 class SweepPart(NamedTuple):
     """What the page of a sweep has besides that of a run, at whose place it has the ``first`` of its points.
 
+    Where exits stand alone, its tables of times are left out.
+
     ``note`` says why not every point can be chosen, or none, and what to run; empty if all can.
     """
 

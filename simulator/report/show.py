@@ -10,7 +10,7 @@ from rich.table import Table
 
 from simulator.errors import InputError, SimulatorError
 from simulator.events import BY_CODE, BY_NAME, COMPUTE_KINDS
-from simulator.report.exits import exits_table
+from simulator.report.exits import exits_for_totals, exits_table
 from simulator.report.reader import load_result
 from simulator.report.streams import stream_view
 from simulator.report.tables import (
@@ -190,7 +190,7 @@ def result(directory: Path) -> View:
 
 def totals_or_exits(found: Result) -> Table | str:
     """Return the totals of a result for the terminal; where times mean nothing, the exits in their place."""
-    if found.counts_alone and found.breakdown:
+    if exits_for_totals(found):
         return exits_table(found)
     return totals_table(frame(found.totals, TotalsRow), found.baseline, frame(found.uncertainty, UncertaintyRow))
 

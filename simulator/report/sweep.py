@@ -13,8 +13,10 @@ from typing import Any
 from rich.table import Table
 
 from simulator.replays import as_document
+from simulator.report.exits import exits_for_totals, exits_grid, exits_table, without_exits
 from simulator.report.tables import MISSING, Column, Grid, grid_table, human_ratio, human_seconds
 from simulator.report.writer import (
+    NO_TIMES_DRAWN,
     RESULT_FILE,
     cells_of,
     check_target,
@@ -31,7 +33,7 @@ from simulator.workload.untold import times_notes
 MOST_TOTALS = 2000
 """Rows of totals.csv that stand in result.json, too."""
 _MOST_SHOWN = 500
-"""Rows of totals.csv that stand in report.html, too."""
+"""Rows of a table over points that stand in report.html."""
 
 
 def write_sweep(result: Result, directory: Path, plots: bool = True, experiment: str | None = None) -> list[str]:
@@ -68,7 +70,9 @@ def _page(result: Result, folder: Path, notes: Sequence[str], experiment: str | 
 
     first = result.totals[0].point
     name = experiment or live.UNKNOWN
-    data = live.live_data(result, name)
+    alone = exits_for_totals(result)
+    data = None if alone else live.live_data(result, name)
+    exits = exits_grid(result.breakdown)
     at_first = [row.at("") for row in result.totals if row.point == first]
     breakdown = [replace(row, point="") for row in result.breakdown if row.point == first]
     return html.render(
@@ -84,6 +88,7 @@ def _page(result: Result, folder: Path, notes: Sequence[str], experiment: str | 
         result.baseline,
         live=data,
         warnings=result.warnings,
+        exits=html.ExitsPart(_shown(exits, "breakdown.csv"), without_exits(result, exits), alone) if alone else None,
         about_times=list(times_notes(result.false_times)),
         sweep=html.SweepPart(first, _left_out(result, data, name), extremes_grid(result), _totals_grid(result)),
     )
@@ -105,7 +110,7 @@ def _left_out(result: Result, data: Mapping[str, Any] | None, experiment: str) -
 
 
 def _totals_grid(result: Result) -> Grid:
-    """Return the totals of the points, up to so many rows that a browser shows them at once."""
+    """Return the totals of the points."""
     headings = [Column(name) for name in ("point", "workload", "model")]
     headings += [Column(name, numeric=True) for name in ("total", "relative")]
     rows = [
@@ -116,11 +121,18 @@ def _totals_grid(result: Result) -> Grid:
             human_seconds(row.total_seconds),
             MISSING if row.relative_to_baseline is None else human_ratio(row.relative_to_baseline),
         )
-        for row in result.totals[:_MOST_SHOWN]
+        for row in result.totals
     ]
-    if len(result.totals) > _MOST_SHOWN:
-        rows.append((f"{len(result.totals) - _MOST_SHOWN:,} more rows: totals.csv has all", "", "", "", ""))
-    return Grid(headings, rows)
+    return _shown(Grid(headings, rows), "totals.csv")
+
+
+def _shown(grid: Grid, file: str) -> Grid:
+    """Return so many rows of a table that a browser shows them at once, and where all are."""
+    left = len(grid.rows) - _MOST_SHOWN
+    if left <= 0:
+        return grid
+    more = (f"{left:,} more rows: {file} has all", *[""] * (len(grid.columns) - 1))
+    return Grid(grid.columns, [*grid.rows[:_MOST_SHOWN], more])
 
 
 def _totals(result: Result, path: Path) -> dict[str, Any]:
@@ -131,6 +143,8 @@ def _totals(result: Result, path: Path) -> dict[str, Any]:
 
 
 def _draw(result: Result, folder: Path) -> list[str]:
+    if exits_for_totals(result):
+        return [NO_TIMES_DRAWN]
     from simulator.report.plots import NothingToDrawError, save
     from simulator.report.plots.style import settings
     from simulator.report.plots.sweep import SweepPlot
@@ -148,8 +162,13 @@ def _draw(result: Result, folder: Path) -> list[str]:
     return notes
 
 
-def sweep_table(result: Result) -> Table:
-    """Return a table with the shortest and the longest total of each workload under each model, and where they are."""
+def sweep_table(result: Result) -> Table | str:
+    """Return a table with the shortest and the longest total of each workload under each model, and where they are.
+
+    Where times mean nothing, the exits in their place.
+    """
+    if exits_for_totals(result):
+        return exits_table(result)
     return grid_table(result.title, extremes_grid(result))
 
 

@@ -15,8 +15,10 @@ from simulator.analysis.sobol import Sobol
 from simulator.report.tables import Column, Grid, grid_table, human_count, human_percent, human_seconds
 from simulator.report.view import View
 from simulator.result import rounded
+from simulator.run.provenance import false_times
 from simulator.spec.build import Experiment
 from simulator.units import cycles
+from simulator.workload.untold import times_notes
 
 _SHOWN = 12
 _PLACES = 12
@@ -24,7 +26,17 @@ _PLACES = 12
 
 def break_even_view(found: BreakEven, experiment: Experiment) -> View:
     """Show where two models cost the same, or why nowhere."""
-    return View(tuple(_sentences(found, experiment)), _break_even_data(found))
+    notes = about_times(experiment, [found.workload])
+    return View((*_sentences(found, experiment), *_told(notes)), {**_break_even_data(found), "notes": notes})
+
+
+def about_times(experiment: Experiment, workloads: Sequence[str]) -> list[str]:
+    """Return a note for those of the workloads whose times are those of no machine."""
+    return list(times_notes({name: whose for name, whose in false_times(experiment).items() if name in workloads}))
+
+
+def _told(notes: Sequence[str]) -> Iterator[str]:
+    return (f"note: {note}" for note in notes)
 
 
 def _sentences(found: BreakEven, experiment: Experiment) -> Iterator[str]:
@@ -160,7 +172,7 @@ def _number(value: Fraction) -> str:
     return str(rounded(value, _PLACES))
 
 
-def frontier_view(found: Frontier) -> View:
+def frontier_view(found: Frontier, experiment: Experiment) -> View:
     """Show where in the plane of two parameters two models cost the same."""
     first, second = found.parameters
     columns = Column(first.path, numeric=True), Column(second.path, numeric=True)
@@ -176,6 +188,7 @@ def frontier_view(found: Frontier) -> View:
         parts = (grid_table(head, Grid(columns, rows)),)
     if found.why_replayed:
         parts += (f"by {_made(found)}, on the lines of a grid and straight between, as {found.why_replayed}",)
+    notes = about_times(experiment, [found.workload])
     data = {
         "workload": found.workload,
         "models": list(found.models),
@@ -186,8 +199,9 @@ def frontier_view(found: Frontier) -> View:
         "retimed": found.retimed,
         "frontier": [list(row) for row in rows],
         "ratios": [[_number(ratio) for ratio in row] for row in found.ratios],
+        "notes": notes,
     }
-    return View(parts, data)
+    return View((*parts, *_told(notes)), data)
 
 
 def sensitivity_view(found: Sequence[tuple[Sensitivity, Sobol | None]], notes: Sequence[str]) -> View:

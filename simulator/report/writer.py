@@ -23,6 +23,8 @@ from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow
 from simulator.workload.untold import times_notes
 
 RESULT_FILE = "result.json"
+NO_TIMES_DRAWN = "plots are left out: all of them show times"
+"""What a result says that has no plots as its times mean nothing."""
 _JSON_WIDTH = 120
 _WRITTEN = {RESULT_FILE, "totals.csv", "breakdown.csv", "blame.csv", "comparison.csv", "uncertainty.csv"}
 _WRITTEN |= {"plots", "report.html"}
@@ -163,7 +165,7 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         *frames, result.baseline, result.title, wanted, folder / "plots", result.sources, uncertain
     )
     if len(wanted) < len(result.plots):
-        notes = ["plots are left out: all of them show times"]
+        notes = [NO_TIMES_DRAWN]
     exits = exits_grid(result.breakdown)
     page = html.render(
         result.title,
