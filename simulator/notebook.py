@@ -20,7 +20,7 @@ from simulator.analysis.explain import Explanation, Total, explain, side
 from simulator.engine import ENGINES
 from simulator.errors import InputError, did_you_mean
 from simulator.events import BY_CODE
-from simulator.report.exits import exits_grid
+from simulator.report.exits import exits_for_totals, exits_grid
 from simulator.report.explained import steps
 from simulator.report.tables import Grid, comparison_grid, totals_grid
 from simulator.report.writer import write_result
@@ -112,7 +112,7 @@ class Results:
         write_result(self.exact, Path(directory), json.dumps(readable(plain(self.experiment.tree)), indent=2), plots)
 
     def _repr_html_(self) -> str:
-        alone = self.exact.counts_alone
+        alone = exits_for_totals(self.exact)
         first = exits_grid(self.exact.breakdown) if alone else totals_grid(frame(self.exact.totals, TotalsRow))
         parts = [f"<b>{escape(self.exact.title)}</b>", _table(first)]
         if self.exact.comparison:

@@ -250,11 +250,12 @@ def _print_account(earlier: Path, accounts: Mapping[str, Mapping[str, Any]]) -> 
 
 def _print_result(result: Any, target: Path) -> None:
     from simulator.report import blame, tables
+    from simulator.report.exits import exits_for_totals
     from simulator.report.show import totals_or_exits
     from simulator.result import ComparisonRow, frame
 
     terminal = console()
-    if "blame" in result.plots and not result.counts_alone:
+    if "blame" in result.plots and not exits_for_totals(result):
         rows = blame.blame(result.totals, result.breakdown, result.baseline)
         terminal.print(blame.blame_table(rows, result.baseline))
     else:

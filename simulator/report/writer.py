@@ -18,7 +18,7 @@ from typing import Any
 from simulator.errors import InputError
 from simulator.replays import as_document
 from simulator.report.blame import COLUMNS, blame
-from simulator.report.exits import exits_grid, without_exits
+from simulator.report.exits import exits_for_totals, exits_grid, without_exits
 from simulator.result import BreakdownRow, ComparisonRow, Result, Row, TotalsRow, UncertaintyRow, frame
 from simulator.workload.untold import times_notes
 
@@ -160,7 +160,8 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
     )
     uncertain = frame(result.uncertainty, UncertaintyRow)
     (folder / "plots").mkdir()
-    wanted = () if result.counts_alone else result.plots
+    alone = exits_for_totals(result)
+    wanted = () if alone else result.plots
     drawn, notes = plots.bundle(
         *frames, result.baseline, result.title, wanted, folder / "plots", result.sources, uncertain
     )
@@ -178,9 +179,9 @@ def _write_report(result: Result, folder: Path, resolved_yaml: str, experiment: 
         result.baseline,
         result.remarks,
         uncertain,
-        None if result.counts_alone else live.live_data(result, experiment or live.UNKNOWN),
+        None if alone else live.live_data(result, experiment or live.UNKNOWN),
         warnings=result.warnings,
-        exits=html.ExitsPart(exits, without_exits(result, exits), alone=result.counts_alone),
+        exits=html.ExitsPart(exits, without_exits(result, exits), alone=alone),
         about_times=list(times_notes(result.false_times)),
     )
     (folder / "report.html").write_text(page, encoding="utf-8")

@@ -291,6 +291,7 @@ class Program:
         """A child of the program is the program's; the number of anybody else's child is no longer one of its own."""
         _, child = perf_text.parse_fork(line.fields)
         self._processes.pop(child, None)
+        self._at_edges.discard(child)
         if self._is_own(line.tid):
             self._own.add(child)
         else:
